@@ -1,0 +1,47 @@
+"""What one source did for one request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    OK = "ok"
+    EMPTY = "empty"
+    PARTIAL = "partial"
+    """Some pages came, then it failed; what came is in the answer."""
+    TIMEOUT = "timeout"
+    UNAVAILABLE = "unavailable"
+    RATE_LIMITED = "rate-limited"
+    REFUSED = "refused"
+    BAD = "bad"
+    """It answered with what could not be read, or with too much."""
+    SKIPPED = "skipped"
+    """Not contacted: breaker open or bulkhead full. No flow."""
+    FAILED = "failed"
+    """Our own fault (a bug); the siblings are not harmed."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Mutable while the request lasts: `entities` is settled after merge and paging."""
+
+    platform: str
+    status: Status
+    ms: float = 0.0
+    received: int = 0
+    """Entities that came from the source."""
+    bytes: int = 0
+    """Bytes of the bodies that came from the source."""
+    entities: int = 0
+    """Entities of the delivered answer that this source contributed to."""
+    total: int | None = None
+    """How many match at the source, by its own word."""
+    detail: str = ""
+    """In words, for the warning and the explain page; never a secret or a query value."""
+    contacted: bool = True
+
+    @property
+    def complete(self) -> bool:
+        return self.status in (Status.OK, Status.EMPTY)
