@@ -1,0 +1,109 @@
+"""What an adapter is. An adapter's module (named by an entry point of group `kakehashi.adapters`) has two names:
+`manifest: Manifest` and `async open(platform, services) -> Adapter`.
+
+Shapes: entities that an adapter gives are normalized NGSI-LD (clause 4.5.1) in the query's working @context, without
+an `@context` member. Errors are those of `schemas.errors.SourceError`; nothing else may come out of `probe`, `types`
+and `fetch`, and `plan` raises nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from adapters.exchange import SourceContext as SourceContext
+from adapters.upstream import Upstream
+from schemas.capability import Capabilities, Pushdown
+from schemas.ngsi_ld.context import Context
+from schemas.ngsi_ld.head import Head
+from schemas.ngsi_ld.query import EntityQuery
+from schemas.platform import Platform, ProbeResult
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the quality scale. `done=False` needs a reason in `note`."""
+
+    id: str
+    done: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Read from the adapter's `manifest.json` by `load_manifest`."""
+
+    kind: str
+    """The name used in `platform.adapter`."""
+    title: str
+    title_ja: str
+    standard: str
+    version: str
+    capabilities: Capabilities
+    options_schema: Mapping[str, Any] = field(default_factory=dict)
+    """JSON Schema (a flat object) of `platform.options`; unknown options are an error that names them."""
+    quality: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the entities asked for: either `raw` with its `heads`, or `entities`.
+
+    `raw`: the bytes of one JSON array of normalized entities already in the working context (for a retrieve: of one
+    JSON object), `heads` what `schemas.ngsi_ld.head` read of it, in the same order. `total`: how many match at the
+    source in all, by its own word.
+    """
+
+    raw: bytes | None = None
+    heads: list[Head] | None = None
+    entities: list[dict[str, Any]] | None = None
+    total: int | None = None
+
+
+class Adapter(Protocol):
+    """One platform, spoken to in its own dialect. Instances live as long as their registration's version."""
+
+    capabilities: Capabilities
+    """Effective: the manifest's claims as the platform's last probe left them."""
+
+    async def probe(self, ctx: SourceContext) -> ProbeResult:
+        """Talk to the platform and say what it is. A problem is a result with `ok=False`, in plain words."""
+
+    def plan(self, query: EntityQuery) -> Pushdown | None:
+        """What the platform will do of `query`, and what is left for us; None if it can't hold any of it. Pure."""
+
+    def fetch(self, request: Any, ctx: SourceContext) -> AsyncIterator[Page]:
+        """The pages for `Pushdown.request`; follows paging until the query's `limit` or the end."""
+
+    async def types(self, ctx: SourceContext) -> tuple[str, ...]:
+        """The entity types that the platform holds now, as IRIs."""
+
+    async def close(self) -> None:
+        """Give back what it holds (background tasks, caches)."""
+
+
+@runtime_checkable
+class Writable(Protocol):
+    """Entities can be written: normalized, names expanded to IRIs (`schemas.ngsi_ld.entity`)."""
+
+    async def create(self, entity: dict[str, Any], ctx: SourceContext) -> None: ...
+    async def upsert(self, entities: list[dict[str, Any]], ctx: SourceContext) -> list[bool]: ...
+    async def delete(self, ids: list[str], ctx: SourceContext) -> list[bool]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the composition root lends to adapters."""
+
+    upstream: Upstream
+    context_of: Callable[[str], Awaitable[Context]]
+    """The @context at a URL, fetched through the guard and cached; `ContextNotAvailable` if it can't be had."""
+    data_dirs: tuple[str, ...] = ()
+    """Folders below which file adapters may read."""
+
+
+class AdapterModule(Protocol):
+    manifest: Manifest
+
+    async def open(self, platform: Platform, services: Services) -> Adapter: ...

@@ -1,0 +1,275 @@
+"""The I/O of an NGSI-LD platform: ask, follow pages, read. What to ask and what it means is in `translate`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from adapters.contract import Page, Services, SourceContext
+from adapters.ngsi_ld import probing
+from adapters.ngsi_ld.translate import (
+    AS_ASKED,
+    Ask,
+    Reading,
+    next_page,
+    pushable,
+    pushdown,
+    read_link,
+    to_ask,
+    with_page,
+)
+from adapters.status import raise_for_status
+from adapters.upstream import Answer
+from schemas.capability import Capabilities, Pushdown
+from schemas.errors import BadUpstream, ContextNotAvailable, SourceNotFound, SourceUnsupported
+from schemas.ngsi_ld.context import CORE, Context, core_of
+from schemas.ngsi_ld.head import read_head, read_heads, split_rows
+from schemas.ngsi_ld.query import EntityQuery
+from schemas.ngsi_ld.rename import renaming, translate
+from schemas.platform import Platform, ProbeResult
+
+_CONTEXT_RETRY_SECONDS = 600.0
+
+
+class NgsiLdAdapter:
+    """One NGSI-LD platform."""
+
+    def __init__(self, platform: Platform, services: Services, claims: Capabilities) -> None:
+        self.platform = platform
+        self.services = services
+        self.root = platform.endpoint.rstrip("/")
+        prefix = str(platform.options.get("prefix", "/ngsi-ld/v1")).rstrip("/")
+        # an endpoint that already ends in the API's path is meant as it stands
+        self.prefix = "" if prefix and self.root.endswith(prefix) else prefix
+        probe = platform.probe
+        self.verified = probe.verified if probe is not None and probe.ok else frozenset()
+        limit = probe.page_limit if probe is not None and probe.page_limit else claims.page_limit
+        self.capabilities = replace(
+            claims, page_limit=limit, ordered_by_id="order" in self.verified, count="count" in self.verified
+        )
+        self._headers: dict[Context, dict[str, str]] = {}
+        self._readings: dict[tuple[str | None, Context], Reading] = {}
+        self._unresolvable: dict[str, float] = {}
+        self._understood: set[str] = set()
+        self._types = _known_types(platform)
+
+    # --- plan -----------------------------------------------------------------------------------------------------
+
+    def plan(self, query: EntityQuery) -> Pushdown | None:
+        ask = self._ask(query, in_core=self._in_core(query.context))
+        return pushdown(query, ask, self.capabilities, self.verified)
+
+    def _ask(self, query: EntityQuery, *, in_core: bool) -> Ask:
+        # in a context that it was never seen to read it may have to be asked in IRIs yet, with the same plan
+        url = query.context.url
+        iris = in_core or (url is not None and url not in self._understood and core_of(url) is None)
+        pushed = pushable(query, self.capabilities, self.verified, iris=iris)
+        any_of = "idPattern=.%2A"
+        if self._types and "untyped" not in self.verified:
+            any_of = "type=" + quote(",".join(self._types), safe=",:")
+        return to_ask(query, in_core=in_core, prefix=self.prefix, core=CORE, pushed=pushed, any_of=any_of)
+
+    def _in_core(self, context: Context) -> bool:
+        if context.url is None or self.platform.options.get("core_context_only"):
+            return context is not CORE
+        until = self._unresolvable.get(context.url)
+        return until is not None and until > asyncio.get_running_loop().time()
+
+    def headers_for(self, context: Context) -> dict[str, str]:
+        """Accept, tenant and the Link of the context that is asked in; none for a core version: it is the default."""
+        found = self._headers.get(context)
+        if found is None:
+            found = {"accept": "application/json"}
+            if context.url is not None and core_of(context.url) is None:
+                found["link"] = context.link_header()
+            if self.platform.tenant:
+                found["ngsild-tenant"] = self.platform.tenant
+            for name, value in self.platform.options.get("headers", {}).items():
+                found[str(name).lower()] = str(value)
+            if len(self._headers) > 256:
+                self._headers.clear()
+            self._headers[context] = found
+        return found
+
+    # --- fetch ----------------------------------------------------------------------------------------------------
+
+    async def fetch(self, request: Any, ctx: SourceContext) -> AsyncIterator[Page]:
+        ask: Ask = request
+        if ask.by_us and self._types_may_change():
+            # a type that came up since must not go missing: a question of this kind is worth another one
+            with contextlib.suppress(SourceNotFound, SourceUnsupported):
+                if not await self.types(ctx):
+                    return
+                ask = self._ask(ask.query, in_core=ask.asked_in is not ask.working)
+        page_limit = self.capabilities.page_limit
+        # a count is worth its price only where it is wanted or where it tells that a page was cut short
+        count = ask.counted or ask.limit > page_limit
+        offset, left = ask.offset, ask.limit
+        url = self.root + with_page(ask, offset, min(max(left, 1), page_limit), count)
+        while True:
+            answer = await self.get(url, ask.asked_in, ctx)
+            if ask.retrieve and answer.status == 404:
+                return
+            if self._misunderstood(answer, ask):
+                ask = self._ask(ask.query, in_core=True)
+                url = self.root + with_page(ask, offset, min(max(left, 1), page_limit), count)
+                continue
+            raise_for_status(answer)
+            page = await self._read(answer, ask, ctx)
+            got = len(page.heads) if page.heads is not None else len(page.entities or ())
+            if got > left and not ask.retrieve:
+                # a source that cuts pages writes its own limit into `next`, whatever was asked for
+                page, got = shortened(page, left), left
+            yield page
+            offset, left = offset + got, left - got
+            if ask.retrieve or got == 0 or left <= 0:
+                return
+            following = next_page(answer.headers.get("link"), url)
+            if following is not None:
+                url = following
+            elif self._may_have_more(got, page.total, offset, page_limit):
+                url = self.root + with_page(ask, offset, min(left, page_limit), count)
+            else:
+                return
+
+    def _may_have_more(self, got: int, total: int | None, offset: int, page_limit: int) -> bool:
+        """After a page that was shorter than asked. One that pages at all, and was not seen to refuse what is too
+        large, may have cut it without a word."""
+        if got >= page_limit or total is not None:
+            return total is None or total > offset
+        return "limit" in self.verified and "pages" not in self.verified
+
+    def _types_may_change(self) -> bool:
+        return "untyped" not in self.verified and not any(p.type for p in self.platform.coverage.entities)
+
+    async def get(self, url: str, context: Context, ctx: SourceContext) -> Answer:
+        """One GET in a context, with the tenant."""
+        return await self.services.upstream.request("GET", url, ctx=ctx, headers=self.headers_for(context))
+
+    def _misunderstood(self, answer: Answer, ask: Ask) -> bool:
+        """It could not have our context, or read the question in another one (so that names meant something else).
+
+        That is remembered for a while, and the question is put in the core context, where IRIs stand for themselves.
+        """
+        url = ask.asked_in.url
+        if url is None or core_of(url) is not None:
+            return False
+        if answer.status == 200:
+            if self._reading(answer.headers.get("link"), ask.asked_in) is AS_ASKED:
+                if len(self._understood) > 256:
+                    self._understood.clear()
+                self._understood.add(url)
+                return False
+        elif answer.status not in (400, 503, 504) or b"LdContextNotAvailable" not in answer.body:
+            return False
+        if len(self._unresolvable) > 256:
+            self._unresolvable.clear()
+        self._unresolvable[url] = asyncio.get_running_loop().time() + _CONTEXT_RETRY_SECONDS
+        return True
+
+    async def _read(self, answer: Answer, ask: Ask, ctx: SourceContext) -> Page:
+        total = answer.headers.get("ngsild-results-count")
+        known = int(total) if total is not None and total.isdigit() else None
+        body = answer.body
+        heads = [read_head(body)] if ask.retrieve else read_heads(body)
+        if ask.retrieve and heads[0].id != ask.query.ids[0]:
+            raise BadUpstream("asked for one entity it gives another")
+        reading = self._reading(answer.headers.get("link"), ask.asked_in)
+        embedded = any(head.context for head in heads)
+        if not embedded and ask.asked_in is ask.working:
+            if reading is AS_ASKED:
+                return Page(raw=body, heads=heads, total=known)
+            if reading.unless and not any(term in body for term in reading.unless):
+                return Page(raw=body, heads=heads, total=known)
+            if reading.source is not None and not reading.unless and core_of(ask.asked_in.url or "") is not None:
+                return Page(raw=body, heads=heads, total=known)
+        document = orjson.loads(body)
+        rows: list[dict[str, Any]] = [document] if ask.retrieve else document
+        source = await self._context_of(reading.url) if reading.url is not None else reading.source or ask.asked_in
+        if embedded:
+            return Page(entities=[await self._own_context(row, source, ask.working) for row in rows], total=known)
+        if source is not ask.working:
+            change = renaming(source, ask.working)
+            rows = [translate(row, change) for row in rows]
+        return Page(entities=rows, total=known)
+
+    def _reading(self, link: str | None, asked_in: Context) -> Reading:
+        key = (link, asked_in)
+        found = self._readings.get(key)
+        if found is None:
+            found = read_link(link, asked_in)
+            if len(self._readings) > 256:
+                self._readings.clear()
+            self._readings[key] = found
+        return found
+
+    async def _own_context(self, row: dict[str, Any], otherwise: Context, working: Context) -> dict[str, Any]:
+        """An entity that may bring its own @context, in the working one."""
+        embedded = row.pop("@context", None)
+        source = otherwise if embedded is None else await self._context_of(embedded)
+        return row if source is working else translate(row, renaming(source, working))
+
+    async def _context_of(self, value: object) -> Context:
+        urls = [value] if isinstance(value, str) else value
+        if not isinstance(urls, list) or not all(isinstance(u, str) for u in urls):
+            raise BadUpstream("its entities carry an inline @context, which is not taken from a platform")
+        own = [u for u in urls if core_of(u) is None]
+        if len(own) > 1:
+            raise BadUpstream("its entities carry several @contexts")
+        if not own:
+            return core_of(urls[0]) or CORE if urls else CORE
+        try:
+            return await self.services.context_of(own[0])
+        except ContextNotAvailable as e:
+            raise BadUpstream(f"its answer is in a @context that can't be had: {e.detail}") from None
+
+    # --- the rest of the contract ---------------------------------------------------------------------------------
+
+    async def types(self, ctx: SourceContext) -> tuple[str, ...]:
+        answer = await self.get(f"{self.root}{self.prefix}/types", CORE, ctx)
+        if answer.status == 404:
+            raise SourceNotFound("it has no /types")
+        raise_for_status(answer)
+        try:
+            listed = orjson.loads(answer.body)
+        except orjson.JSONDecodeError:
+            raise BadUpstream("its list of types is not JSON") from None
+        names = listed.get("typeList", []) if isinstance(listed, dict) else listed
+        if not isinstance(names, list):
+            raise BadUpstream("its list of types has no typeList")
+        texts = [
+            n if isinstance(n, str) else n.get("typeName") or n.get("id") for n in names if isinstance(n, str | dict)
+        ]
+        found = tuple(sorted({CORE.expand(t) for t in texts if isinstance(t, str)}))
+        if not any(p.type for p in self.platform.coverage.entities):
+            self._types = found
+        return found
+
+    async def probe(self, ctx: SourceContext) -> ProbeResult:
+        return await probing.probe(self, ctx)
+
+    async def close(self) -> None:
+        self._headers.clear()
+        self._readings.clear()
+
+
+def _known_types(platform: Platform) -> tuple[str, ...]:
+    """The types, as IRIs, that it is registered for, else those that its probe saw."""
+    covered = {p.type for p in platform.coverage.entities}
+    if covered and None not in covered:
+        return tuple(sorted(t for t in covered if t is not None))
+    return platform.probe.types if platform.probe is not None else ()
+
+
+def shortened(page: Page, most: int) -> Page:
+    """The first `most` entities of a page."""
+    if page.raw is None or page.heads is None:
+        return replace(page, entities=(page.entities or [])[:most])
+    rows = [bytes(row) for row in split_rows(page.raw)[:most]]
+    return replace(page, raw=b"[" + b",".join(rows) + b"]", heads=page.heads[:most])
