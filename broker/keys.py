@@ -1,0 +1,46 @@
+"""What a home keeps for its gateway beside the database: the administration's key and the alias."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from schemas.errors import SettingsError
+
+
+def admin_key(setting: str, home: Path) -> str:
+    """The setting, else the one in the home's `admin.key` (mode 0600), which is made the first time."""
+    if setting:
+        if len(setting) < 16:
+            raise SettingsError("at least 16 characters", field="KAKEHASHI_ADMIN_KEY")
+        return setting
+    return _kept(home / "admin.key", "ka_" + secrets.token_urlsafe(32))
+
+
+def alias(setting: str, home: Path) -> str:
+    """The setting, else the one in the home's `alias`, which is made the first time and then stays."""
+    return setting or _kept(home / "alias", "kakehashi-" + secrets.token_hex(4))
+
+
+def _kept(file: Path, made: str) -> str:
+    """The file's text; it is written first if it is not there (whole, or not at all: several workers start at once)."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # not the process's id: containers that share a home may have the same one
+        draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            out.write(made + "\n")
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        text = file.read_text().strip()
+    except OSError as e:
+        raise SettingsError(f"{file} can't be used: {e.strerror}", field="KAKEHASHI_HOME", value=str(file)) from None
+    if not text:
+        raise SettingsError(f"{file} is empty; remove it and a new one is made", field="KAKEHASHI_HOME")
+    return text

@@ -1,0 +1,133 @@
+"""Settings: read once at start, frozen. Environment (`KAKEHASHI_<NAME>`) over the file over the defaults.
+
+Every setting stands in docs/settings.md; a test fails when one is missing there.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from schemas.errors import SettingsError
+
+PREFIX = "KAKEHASHI_"
+
+
+class Access(StrEnum):
+    CLOSED = "closed"
+    OPEN = "open"
+
+
+class Settings(BaseModel):
+    """The names here are those of the settings file; the environment has them in capitals behind KAKEHASHI_."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Annotated[Path, Field(description="Folder of the private PostgreSQL, keys and state")] = Path(".kakehashi")
+    database_url: Annotated[str, Field(description="PostgreSQL 15 or later; unset: a private one in the home")] = ""
+    access: Annotated[Access, Field(description="closed: API keys; open: everyone is anonymous")] = Access.CLOSED
+    open_to_network: Annotated[
+        bool, Field(description="In open mode, listen beyond loopback all the same (told twice)")
+    ] = False
+    secret_key: Annotated[
+        str, Field(description="Key of stored credentials; unset: one is made in the home", repr=False)
+    ] = ""
+    admin_key: Annotated[
+        str, Field(description="Key of the administration; unset: one is made in the home", repr=False)
+    ] = ""
+    alias: Annotated[
+        str,
+        Field(
+            description="Stable name of this gateway in Via headers (contextSourceAlias); unset: made in the home",
+            pattern=r"^[A-Za-z0-9._~-]{0,64}$",
+        ),
+    ] = ""
+    public_url: Annotated[str, Field(description="Base URL under which clients reach the gateway")] = ""
+    area: Annotated[str, Field(description="The area whose entities the local store holds, if it is one area's")] = ""
+    organisation: Annotated[str, Field(description="The organisation that answers for the local store")] = ""
+    allow_networks: Annotated[
+        str, Field(description="Private networks that sources and @contexts may be in, comma-separated CIDR")
+    ] = ""
+    data_dirs: Annotated[str, Field(description="Folders below which file platforms may read, colon-separated")] = ""
+    ca_file: Annotated[str, Field(description="CA certificates (PEM) for sources, instead of the system's")] = ""
+    request_timeout_ms: Annotated[
+        int, Field(ge=100, le=600_000, description="Budget of one request for its sources")
+    ] = 10_000
+    max_collect: Annotated[
+        int, Field(ge=1000, le=1_000_000, description="Entities read from one source for one answer, at most")
+    ] = 20_000
+    max_source_bytes: Annotated[
+        int, Field(ge=65_536, le=2**31, description="Bytes read from one source for one request, at most")
+    ] = 64 * 1024 * 1024
+    max_body_bytes: Annotated[int, Field(ge=1024, le=2**30, description="Bytes of a request's body, at most")] = (
+        10 * 1024 * 1024
+    )
+    max_query_bytes: Annotated[int, Field(ge=1024, le=60_000, description="Bytes of a request's query string")] = 32_768
+    breaker_failures: Annotated[
+        int, Field(ge=1, le=1000, description="Failures in a row after which a source is left alone")
+    ] = 5
+    breaker_cooldown_ms: Annotated[
+        int, Field(ge=100, le=3_600_000, description="Time until a source that was left alone is tried again")
+    ] = 2_000
+    probe_interval_s: Annotated[
+        int, Field(ge=10, le=86_400, description="Time between probes of unverified platforms")
+    ] = 60
+    log_level: Annotated[
+        str, Field(description="debug, info, warning or error", pattern="^(debug|info|warning|error)$")
+    ] = "info"
+    access_log: Annotated[bool, Field(description="Log every request, not only failures")] = False
+
+    @property
+    def open_access(self) -> bool:
+        return self.access is Access.OPEN
+
+
+def load(environ: Mapping[str, str] | None = None, **override: Any) -> Settings:
+    """Settings from the environment, the file that `KAKEHASHI_CONFIG` names, and `override` (the command line).
+
+    SettingsError names the setting that is wrong, with where it came from.
+    """
+    env = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    config = env.get(PREFIX + "CONFIG")
+    if config:
+        values.update(_read_file(Path(config)))
+        origin.update(dict.fromkeys(values, config))
+    for name in Settings.model_fields:
+        key = PREFIX + name.upper()
+        if key in env:
+            values[name] = env[key]
+            origin[name] = key
+    for name, value in override.items():
+        if value is not None:
+            values[name] = value
+            origin[name] = "the command line"
+    try:
+        return Settings(**values)
+    except ValidationError as e:
+        first = e.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "?"
+        secret = name in ("secret_key", "admin_key")
+        raise SettingsError(
+            f"{PREFIX}{name.upper()} (from {origin.get(name, 'the default')}): {first['msg']}",
+            field=f"{PREFIX}{name.upper()}",
+            value=None if secret else first.get("input"),
+        ) from None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as e:
+        raise SettingsError(
+            f"the settings file can't be read: {e.strerror}", field="KAKEHASHI_CONFIG", value=str(path)
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise SettingsError(f"the settings file is not TOML: {e}", field="KAKEHASHI_CONFIG", value=str(path)) from None

@@ -1,0 +1,235 @@
+"""The first cut of a q, in a real PostgreSQL: it never drops what the evaluator takes, and it does cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from broker.store.database import Database, connect
+from broker.store.entities import Entities
+from broker.store.entity_filter import Where
+from broker.store.entity_prefilter import by_index, id_prefix, prefilter
+from schemas.errors import BadRequestData
+from schemas.ngsi_ld.context import CORE, Context, build
+from schemas.ngsi_ld.patterns import compile_pattern
+from schemas.ngsi_ld.q import parse_q
+from schemas.ngsi_ld.rename import compact_entity, expand_entity
+
+OWN = build({"ex": "https://example.org/ns#", "b": "https://example.org/ns#bee", "Male": "https://example.org/M"}, {})
+NAMES = ("a", "b", "ex:c", "日本")
+TEXTS = ("", "x", "y", "Male", "urn:x:1", "2024-05-01T00:00:00Z", "2024-05-01T00:00:00.000Z", "08:30:00Z", 'q"\\\n避')
+NUMBERS = (0, 1, -1, 1.0, 0.1, 2**53, 2**53 + 1, 2**63, 9.223372036854775808e18, 1e300, 5e-324, -7.25)
+scalars = st.one_of(st.sampled_from(TEXTS), st.sampled_from(NUMBERS), st.booleans(), st.none())
+typed = st.one_of(scalars, scalars.map(lambda v: {"@type": "T", "@value": v}))
+values = st.recursive(
+    typed,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(("m", "n")), inner)),
+    max_leaves=4,
+)
+uris = st.sampled_from(("urn:x:1", "urn:x:2"))
+words = st.sampled_from(("Male", "x", "urn:x:1"))
+
+
+def one(holder: str, kind: str, content: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return content.map(lambda value: {"type": kind, holder: value})
+
+
+plain = st.one_of(
+    one("value", "Property", values),
+    one("json", "JsonProperty", values),
+    one("valueList", "ListProperty", st.lists(values, max_size=3)),
+    one("object", "Relationship", st.one_of(uris, st.lists(uris, max_size=2))),
+    one("objectList", "ListRelationship", st.lists(st.one_of(uris, uris.map(lambda u: {"object": u})), max_size=2)),
+    one("vocab", "VocabProperty", st.one_of(words, st.lists(words, max_size=2))),
+    one(
+        "languageMap",
+        "LanguageProperty",
+        st.dictionaries(st.sampled_from(("ja", "EN")), st.one_of(words, st.lists(words))),
+    ),
+)
+
+
+@st.composite
+def attributes(draw: st.DrawFn) -> Any:
+    made = []
+    for n in range(draw(st.integers(1, 2))):
+        instance = dict(draw(plain))
+        if n:
+            instance["datasetId"] = f"urn:d:{n}"
+        for name in draw(st.lists(st.sampled_from(NAMES), max_size=1)):
+            instance[name] = draw(st.one_of(plain, st.lists(plain, min_size=1, max_size=2)))
+        made.append(instance)
+    return made if len(made) > 1 or draw(st.booleans()) else made[0]
+
+
+entities = st.fixed_dictionaries(
+    {"id": st.just("urn:x"), "type": st.just("T")}, optional={name: attributes() for name in NAMES}
+)
+
+
+def literal(value: Any) -> str:
+    return (
+        str(value).lower() if isinstance(value, bool) else repr(value) if not isinstance(value, str) else quoted(value)
+    )
+
+
+def quoted(text: str) -> str:
+    return orjson.dumps(text).decode()
+
+
+paths = st.tuples(
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=2), st.sampled_from(("", "[m]", "[m.n]", "[ja]", "[*]"))
+).map(lambda parts: ".".join(name.replace(":", "%3A") for name in parts[0]) + parts[1])
+literals = st.one_of(st.sampled_from(TEXTS), st.sampled_from(NUMBERS), st.booleans()).map(literal)
+bare = st.sampled_from(("urn:x:1", "Male", "2024-05-01T00:00:00Z", "08:30:00Z"))
+equalities = st.one_of(
+    literals,
+    bare,
+    st.lists(literals, min_size=2, max_size=3).map(",".join),
+    st.sampled_from(("0..1", "-8..0.5", '"a".."z"')),
+)
+orderings = st.one_of(
+    st.sampled_from((*TEXTS[1:4], *NUMBERS)).map(literal), st.sampled_from(("2024-01-01T00:00:00Z", "08:00:00Z"))
+)
+terms = st.one_of(
+    st.tuples(paths, st.sampled_from(("==", "!=")), equalities).map("".join),
+    st.tuples(paths, st.sampled_from((">", ">=", "<", "<=")), orderings).map("".join),
+    st.tuples(paths, st.sampled_from(('~="x"', '!~="^M"', ""))).map("".join),
+    paths.map(lambda path: f"!{path}"),
+)
+queries = st.recursive(
+    terms,
+    lambda inner: st.tuples(inner, st.sampled_from((";", "|")), inner).map(lambda p: f"({p[0]}{p[1]}{p[2]})"),
+    max_leaves=4,
+)
+
+
+class Server:
+    """A connection for tests that are not asynchronous themselves, as hypothesis wants them."""
+
+    def __init__(self, url: str) -> None:
+        self._runner = asyncio.Runner()
+        self._connection: asyncpg.Connection = self._runner.run(connect(url))
+
+    def holds(self, predicate: str, documents: Sequence[dict[str, Any]]) -> list[bool]:
+        texts = [orjson.dumps(document).decode() for document in documents]
+        statement = "SELECT doc @@ $2::jsonpath FROM unnest($1::jsonb[]) WITH ORDINALITY AS d (doc, n) ORDER BY n"
+        rows = self._runner.run(self._connection.fetch(statement, texts, predicate))
+        return [row[0] is True for row in rows]
+
+    def close(self) -> None:
+        self._runner.run(self._connection.close())
+        self._runner.close()
+
+
+@pytest.fixture(scope="module")
+def server(postgres_url: str) -> Iterator[Server]:
+    made = Server(postgres_url)
+    yield made
+    made.close()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(entities, min_size=1, max_size=8), queries, st.sampled_from((CORE, OWN)), st.sampled_from((CORE, OWN)))
+@example([{"id": "urn:x", "type": "T", "a": {"type": "Property", "value": 1}}], "a==1.0", CORE, CORE)
+def test_nothing_that_matches_is_dropped(
+    server: Server, given_: list[dict[str, Any]], text: str, written: Context, asked: Context
+) -> None:
+    stored = [expand_entity(entity, written) for entity in given_]
+    query = parse_q(text, context=asked)
+    predicate = prefilter(query, asked)
+    if predicate is None:
+        return
+    for entity, taken in zip(stored, server.holds(predicate, stored), strict=True):
+        assert taken or not query.matches(compact_entity(entity, asked)), (text, predicate, entity)
+
+
+PROPERTY: dict[str, Any] = {"type": "Property", "value": "x"}
+
+
+@pytest.mark.parametrize(
+    ("q", "left"),
+    [
+        ('a=="x"', [0, 2]),
+        ('a=="x","z"', [0, 2]),
+        ("a==7", [1]),
+        ("a>5", [1]),
+        ("a>=8", []),
+        ("a==6..9", [1]),
+        ("a", [0, 1, 2, 3]),
+        ('a=="x";b', [2]),
+        ("a==7|b==true", [1, 2]),
+        ('a[m]=="y"', [3]),
+        ("a==urn:x:1", []),
+        ('b.a=="x"', [4]),
+    ],
+)
+def test_it_cuts(server: Server, q: str, left: list[int]) -> None:
+    members: list[dict[str, Any]] = [
+        {"a": PROPERTY},
+        {"a": {**PROPERTY, "value": 7}},
+        {"a": [PROPERTY, {**PROPERTY, "value": 1, "datasetId": "urn:d"}], "b": {**PROPERTY, "value": True}},
+        {"a": {**PROPERTY, "value": {"m": ["y"]}}},
+        {"b": {**PROPERTY, "value": 0, "a": PROPERTY}},
+    ]
+    stored = [expand_entity({"id": f"urn:{n}", "type": "T", **made}, CORE) for n, made in enumerate(members)]
+    predicate = prefilter(parse_q(q, context=CORE), CORE)
+    assert predicate is not None
+    assert [n for n, taken in enumerate(server.holds(predicate, stored)) if taken] == left
+
+
+@pytest.mark.parametrize("q", ["!a", "a==1|!b", "createdAt>2020-01-01T00:00:00Z", "a{b}==1", 'id=="urn:1"'])
+def test_what_is_not_certain_is_no_condition(q: str) -> None:
+    assert prefilter(parse_q(q, context=CORE), CORE) is None
+
+
+@pytest.mark.parametrize(
+    ("q", "indexed"),
+    [
+        ("a==1", True),
+        ('a=="x","y"', True),
+        ("a==1;b>2", True),
+        ("a==1|b>2", False),
+        ("a==-1", False),
+        ("a==1..2", False),
+        ("a", False),
+        ('a=="2024-05-01T00:00:00Z"', False),
+    ],
+)
+def test_whether_the_index_of_values_is_the_way(q: str, indexed: bool) -> None:
+    assert by_index(parse_q(q)) is indexed
+
+
+async def test_the_store_takes_it_as_a_condition(database: Database) -> None:
+    store = Entities(database)
+    await store.upsert_many(
+        "t", [expand_entity({"id": f"urn:{n}", "type": "T", "a": {**PROPERTY, "value": n % 3}}, CORE) for n in range(9)]
+    )
+    where = Where(predicate=prefilter(parse_q("a==2", context=CORE), CORE), types=[frozenset({CORE.expand("T")})])
+    assert [entity.id for entity in await store.query("t", where)] == ["urn:2", "urn:5", "urn:8"]
+    assert await store.query("t", where, limit=2, after_id="urn:2") == (await store.query("t", where))[1:]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(("^", "a", "b", ":", "*", "+", "?", ".", "|", "(", ")", "{2}", "$"))), st.text("ab:"))
+def test_the_prefix_of_a_pattern_is_that_of_all_that_it_finds(parts: list[str], text: str) -> None:
+    pattern = "".join(parts)
+    try:
+        compiled = compile_pattern(pattern, "idPattern")
+    except BadRequestData:  # not a pattern, nothing to hold it to
+        return
+    if compiled.found_in(text):
+        assert text.startswith(id_prefix(pattern))
+
+
+def test_a_prefix_is_found() -> None:
+    assert id_prefix("^urn:ngsi-ld:Kind01:.*7$") == "urn:ngsi-ld:Kind01:"
+    assert id_prefix("^urn:ab*") == "urn:a"
+    assert id_prefix("urn:") == id_prefix("^a|^b") == id_prefix("^") == ""
