@@ -1,0 +1,1 @@
+"""Who is asking, and the secrets that we hold for others. No HTTP, no SQL."""

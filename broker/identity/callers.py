@@ -1,0 +1,75 @@
+"""Who is asking: API keys of services and the key of the administration, looked up in memory."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from schemas.errors import Forbidden, Unauthorized
+from schemas.flow import ANONYMOUS, Consumer
+
+_HOW = (
+    "send an API key as `Authorization: Bearer kk_…` or `X-API-Key: kk_…`; an operator makes one with "
+    "`kakehashi service add` / APIキーが必要です。運用者が `kakehashi service add` で発行します"
+)
+_HOW_ADMIN = "the administration has a key of its own (KAKEHASHI_ADMIN_KEY, or admin.key in the home)"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`consumer` is what metering records. `admin`: may administer."""
+
+    consumer: Consumer
+    admin: bool = False
+
+
+class Callers:
+    """Keys are 256 random bits, so a plain SHA-256 is a safe index; secrets are looked up by digest, never compared."""
+
+    def __init__(self, *, open_access: bool, admin_key: str) -> None:
+        self._open = open_access
+        self._admin = sha256(admin_key.encode()).digest() if admin_key else None
+        self._by_key: dict[bytes, tuple[Caller, Caller]] = {}
+
+    def replace(self, consumers: Mapping[bytes, Consumer]) -> None:
+        """Take over the services that may ask now, by the SHA-256 of their keys."""
+        self._by_key = {
+            key: (Caller(consumer), Caller(replace(consumer, batch=True))) for key, consumer in consumers.items()
+        }
+
+    def identify(self, headers: dict[bytes, bytes]) -> Caller:
+        """The caller of a request (header names in lower case). Unauthorized if nobody we know asks.
+
+        A request may declare itself batch (`Kakehashi-Use: batch`); it can't declare a batch service interactive.
+        """
+        token = _token(headers)
+        if token is not None:
+            digest = sha256(token).digest()
+            found = self._by_key.get(digest)
+            if found is not None:
+                return found[headers.get(b"kakehashi-use") == b"batch"]
+            if self._admin is not None and hmac.compare_digest(digest, self._admin):
+                return Caller(Consumer("administration"), admin=True)
+            if not self._open:
+                raise Unauthorized("this API key is not known or no longer valid; " + _HOW)
+        if self._open:
+            batch = headers.get(b"kakehashi-use") == b"batch"
+            return Caller(Consumer(ANONYMOUS.service, batch=True) if batch else ANONYMOUS, admin=True)
+        raise Unauthorized("who is asking? " + _HOW)
+
+    def administer(self, headers: dict[bytes, bytes]) -> Caller:
+        """The caller, if it may administer; Forbidden (403) if it is only a service."""
+        caller = self.identify(headers)
+        if not caller.admin:
+            raise Forbidden(_HOW_ADMIN)
+        return caller
+
+
+def _token(headers: dict[bytes, bytes]) -> bytes | None:
+    key = headers.get(b"x-api-key")
+    if key:
+        return key.strip()
+    scheme, _, value = headers.get(b"authorization", b"").partition(b" ")
+    return value.strip() if scheme.lower() == b"bearer" and value else None

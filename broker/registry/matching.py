@@ -1,0 +1,125 @@
+"""Which sources can hold something that a query asks for (clauses 5.12, 4.3.6.1). Pure, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from broker.registry.source import Source
+from schemas.ngsi_ld.geo import Bounds
+from schemas.ngsi_ld.patterns import compile_pattern
+from schemas.ngsi_ld.query import EntityQuery
+from schemas.platform import EntityPattern
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Why a source was taken or left, for explain."""
+
+    source: Source
+    matches: bool
+    reason: str = ""
+
+
+def wanted_types(query: EntityQuery) -> frozenset[str] | None:
+    """The type IRIs one of which an entity must have; None if any will do."""
+    if query.types is None:
+        return None
+    return frozenset(query.context.expand(name) for name in query.types.names)
+
+
+def judge(source: Source, query: EntityQuery, types: frozenset[str] | None) -> str:
+    """The reason why this source can hold nothing of the query; empty if it may."""
+    coverage = source.platform.coverage
+    if coverage.entities and not any(_fits(p, query, types) for p in coverage.entities):
+        return "its registration covers other types or ids"
+    if coverage.attributes and (query.attrs or query.pick):
+        names = _looked_at(query)
+        if names and names.isdisjoint(coverage.attributes):
+            return "its registration covers other attributes"
+    if source.bounds is not None and _apart(source.bounds, query):
+        return "its area lies outside the geometry asked for"
+    return ""
+
+
+def _looked_at(query: EntityQuery) -> set[str]:
+    """IRIs of the attributes that the answer shows or a filter needs: they may come from different sources."""
+    names = {n for n in (*query.attrs, *query.pick) if n not in ("id", "type", "scope")}
+    if query.q is not None:
+        names |= query.q.attributes
+    if query.geo is not None:
+        names.add(query.geo.geoproperty)
+    return set(map(query.context.expand, names))
+
+
+def _fits(pattern: EntityPattern, query: EntityQuery, types: frozenset[str] | None) -> bool:
+    if types is not None and pattern.type is not None and pattern.type not in types:
+        return False
+    if query.ids:
+        if pattern.id is not None:
+            return pattern.id in query.ids
+        if pattern.id_pattern is not None:
+            compiled = compile_pattern(pattern.id_pattern)
+            return any(compiled.found_in(i) for i in query.ids)
+    elif query.id_pattern is not None and pattern.id is not None:
+        return compile_pattern(query.id_pattern).found_in(pattern.id)
+    return True
+
+
+def _apart(box: Bounds, query: EntityQuery) -> bool:
+    geo = query.geo
+    if geo is None or geo.geoproperty != "location" or geo.bbox is None:
+        return False
+    west, south, east, north = geo.bbox
+    return east < box[0] or west > box[2] or north < box[1] or south > box[3]
+
+
+class SourceIndex:
+    """Sources of one tenant, by the types that they cover, so that a match does not walk over all of them."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self.all: tuple[Source, ...] = tuple(sorted(sources, key=lambda s: s.id))
+        self._by_type: dict[str, list[Source]] = {}
+        self._any: list[Source] = []
+        for source in self.all:
+            types = {p.type for p in source.platform.coverage.entities}
+            if not types or None in types:
+                self._any.append(source)
+            else:
+                for type_ in types:
+                    if type_ is not None:
+                        self._by_type.setdefault(type_, []).append(source)
+
+    def candidates(self, types: frozenset[str] | None) -> list[Source]:
+        """Sources that may hold one of the types, in order of id."""
+        if types is None:
+            return list(self.all)
+        if len(types) == 1:
+            (only,) = types
+            found = self._by_type.get(only, ())
+            if not self._any:
+                return list(found)
+            return sorted((*self._any, *found), key=lambda s: s.id)
+        chosen = {s.id: s for s in self._any}
+        for type_ in types:
+            for source in self._by_type.get(type_, ()):
+                chosen[source.id] = source
+        return [chosen[k] for k in sorted(chosen)]
+
+    def match(self, query: EntityQuery) -> list[Source]:
+        """The sources to plan for, in order of id."""
+        types = wanted_types(query)
+        return [s for s in self.candidates(types) if not judge(s, query, types)]
+
+    def judge_all(self, query: EntityQuery) -> list[Judgement]:
+        """Every source with the reason why it was left out."""
+        types = wanted_types(query)
+        judged = []
+        for source in self.all:
+            reason = judge(source, query, types)
+            judged.append(Judgement(source, not reason, reason))
+        return judged
+
+
+EMPTY = SourceIndex(())
+__all__ = ["EMPTY", "Judgement", "SourceIndex", "judge", "wanted_types"]

@@ -1,0 +1,227 @@
+"""All sources of this worker, matched without I/O and kept current by the change feed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from adapters.contract import Adapter, AdapterModule, Services, SourceContext
+from broker.registry.breaker import Breaker
+from broker.registry.bulkhead import Bulkhead
+from broker.registry.matching import EMPTY, Judgement, SourceIndex
+from broker.registry.source import Source, credential_headers
+from schemas.errors import KakehashiError, Retryable
+from schemas.flow import Provider
+from schemas.ngsi_ld.geometry import geometry_of, make_shape
+from schemas.ngsi_ld.query import EntityQuery
+from schemas.platform import Coverage, EntityPattern, Platform
+
+log = structlog.get_logger(__name__)
+
+LOCAL_ID = "urn:ngsi-ld:ContextSource:local"
+"""Platform id of the local store in flows and in Server-Timing."""
+_TRIAL_SECONDS = 2.0
+_RETIRE_SECONDS = 60.0
+"""Longer than any request may take: a platform's share of its time is at most a minute."""
+
+LocalTypes = Mapping[str, frozenset[str]]
+"""Tenant of the local store → type IRIs that it holds."""
+
+
+class Registry:
+    """`opened` adapters live until their registration changes; a change of one platform leaves the others' breakers."""
+
+    def __init__(
+        self,
+        services: Services,
+        module: Callable[[str], AdapterModule],
+        *,
+        local_module: AdapterModule,
+        local_provider: Provider,
+        failures: int,
+        cooldown: float,
+    ) -> None:
+        self._services = services
+        self._module = module
+        self._local_module = local_module
+        self._local_provider = local_provider
+        self._failures = failures
+        self._cooldown = cooldown
+        self._sources: dict[str, Source] = {}
+        self._local: dict[str, Source] = {}
+        self._by_tenant: dict[str, SourceIndex] = {}
+        self._trials: asyncio.Task[None] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+        self.broken: dict[str, str] = {}
+        """Platforms whose adapter could not be opened, and why."""
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def match(self, query: EntityQuery) -> list[Source]:
+        """The sources that can hold something of the query, in order of id; with `query.local` the local store only."""
+        if query.local:
+            local = self._local.get(query.tenant)
+            return SourceIndex((local,)).match(query) if local is not None else []
+        return self._by_tenant.get(query.tenant, EMPTY).match(query)
+
+    def judge(self, query: EntityQuery) -> list[Judgement]:
+        """Every source of the tenant, with the reason why it was left out."""
+        return self._by_tenant.get(query.tenant, EMPTY).judge_all(query)
+
+    def sources(self, tenant: str | None = None) -> tuple[Source, ...]:
+        """All sources, or a tenant's."""
+        if tenant is None:
+            return (*self._sources.values(), *self._local.values())
+        return self._by_tenant.get(tenant, EMPTY).all
+
+    def source(self, platform_id: str) -> Source | None:
+        return self._sources.get(platform_id)
+
+    def holds_locally(self, tenant: str, types: frozenset[str]) -> bool:
+        """True if the local store is known to hold these types of this tenant."""
+        local = self._local.get(tenant)
+        return local is not None and types <= {p.type for p in local.platform.coverage.entities}
+
+    # --- changes --------------------------------------------------------------------------------------------------
+
+    async def replace(self, platforms: list[Platform], credentials: Mapping[str, Mapping[str, str]]) -> None:
+        """Take over the platforms as they are now; `credentials` are opened ones, by platform id."""
+        current: dict[str, Source] = {}
+        broken: dict[str, str] = {}
+        for platform in platforms:
+            known = self._sources.get(platform.id)
+            if known is not None and known.platform.version == platform.version:
+                current[platform.id] = known
+                continue
+            try:
+                current[platform.id] = await self._open(platform, credentials.get(platform.id))
+            except KakehashiError as e:
+                broken[platform.id] = e.detail
+                log.error("platform_not_usable", platform=platform.id, reason=e.detail)
+        gone = [s for i, s in self._sources.items() if current.get(i) is not s]
+        self._sources, self.broken = current, broken
+        self._index()
+        if gone:
+            task = asyncio.create_task(self._retire(gone))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def replace_local(self, types: LocalTypes) -> None:
+        """Take over which types each tenant of the local store holds."""
+        local: dict[str, Source] = {}
+        for tenant, held in types.items():
+            if held:
+                local[tenant] = await self._open_local(tenant, held)
+        self._local = local
+        self._index()
+
+    def _index(self) -> None:
+        grouped: dict[str, list[Source]] = {}
+        served: set[str] = set()
+        for source in self._sources.values():
+            grouped.setdefault(source.platform.registry_tenant, []).append(source)
+            if source.platform.adapter == "local":
+                served.add(f"{source.platform.registry_tenant}\0{source.platform.tenant or ''}")
+        for tenant, source in self._local.items():
+            # a tenant that a platform stands for is not asked twice
+            if f"{tenant}\0{tenant}" not in served:
+                grouped.setdefault(tenant, []).append(source)
+        self._by_tenant = {tenant: SourceIndex(sources) for tenant, sources in grouped.items()}
+
+    async def open_adapter(self, platform: Platform) -> Adapter:
+        """An adapter for a platform that need not be registered: for probing before anything is stored."""
+        module = self._local_module if platform.adapter == "local" else self._module(platform.adapter)
+        return await module.open(platform, self._services)
+
+    async def _open(self, platform: Platform, credential: Mapping[str, str] | None) -> Source:
+        box = None
+        shape = geometry_of(platform.coverage.geometry)
+        if shape is not None:
+            west, south, east, north = make_shape(shape["type"], shape["coordinates"]).bounds
+            box = (float(west), float(south), float(east), float(north))
+        return Source(
+            platform=platform,
+            adapter=await self.open_adapter(platform),
+            provider=Provider(platform.id, platform.organisation, platform.area),
+            headers=credential_headers(credential),
+            breaker=Breaker(self._failures, self._cooldown),
+            bulkhead=Bulkhead(platform.max_concurrency),
+            bounds=box,
+            network=platform.adapter != "local",
+        )
+
+    async def _open_local(self, tenant: str, held: frozenset[str]) -> Source:
+        platform = Platform(
+            id=LOCAL_ID,
+            adapter="local",
+            endpoint="",
+            area=self._local_provider.area,
+            organisation=self._local_provider.organisation,
+            registry_tenant=tenant,
+            tenant=tenant,
+            coverage=Coverage(entities=tuple(EntityPattern(type=t) for t in sorted(held))),
+        )
+        return Source(
+            platform=platform,
+            adapter=await self._local_module.open(platform, self._services),
+            provider=self._local_provider,
+            headers={},
+            breaker=Breaker(self._failures, self._cooldown),
+            bulkhead=Bulkhead(64),
+            network=False,
+        )
+
+    # --- trials of resting sources --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to try again, in the background, the sources that are left alone."""
+        self._trials = asyncio.create_task(self._try_again(), name="breaker-trials")
+
+    async def close(self) -> None:
+        if self._trials is not None:
+            self._trials.cancel()
+            await asyncio.gather(self._trials, return_exceptions=True)
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await self._close([*self._sources.values(), *self._local.values()])
+
+    async def _retire(self, sources: list[Source]) -> None:
+        """Close adapters that are no longer asked, once the requests that still hold them have ended."""
+        try:
+            await asyncio.sleep(_RETIRE_SECONDS)
+        finally:
+            await self._close(sources)
+
+    async def _close(self, sources: list[Source]) -> None:
+        await asyncio.gather(*(s.adapter.close() for s in sources), return_exceptions=True)
+
+    async def _try_again(self) -> None:
+        loop = asyncio.get_running_loop()
+        under_way: set[asyncio.Task[None]] = set()
+        while True:
+            await asyncio.sleep(min(self._cooldown / 4, 0.5))
+            for source in self._sources.values():
+                if source.breaker.begin_trial(loop.time()):
+                    task = asyncio.create_task(self._trial(source))
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
+
+    async def _trial(self, source: Source) -> None:
+        loop = asyncio.get_running_loop()
+        wait = min(source.platform.timeout_ms / 1000, _TRIAL_SECONDS)
+        ctx = SourceContext(deadline=loop.time() + wait, headers=source.headers)
+        try:
+            async with asyncio.timeout(wait + 0.5):
+                await source.adapter.types(ctx)
+        except (Retryable, TimeoutError) as e:
+            detail = e.detail if isinstance(e, Retryable) else "no answer"
+            source.breaker.trial_failed(detail, loop.time())
+        except Exception:
+            # it answered, if only to refuse: that is for the next request to see
+            source.breaker.succeeded()
+        else:
+            source.breaker.succeeded()
+            log.info("source_is_back", platform=source.id)
