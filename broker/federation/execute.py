@@ -1,0 +1,176 @@
+"""Execute: one task per source under one deadline. A failure becomes an `Outcome` and never cancels its siblings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import msgspec
+import structlog
+
+from adapters.contract import Page, SourceContext
+from broker.federation.plan import Step
+from broker.registry.breaker import BreakerState
+from broker.registry.bulkhead import BulkheadFull
+from broker.registry.source import Source
+from schemas.errors import (
+    BadUpstream,
+    KakehashiError,
+    RateLimited,
+    Refused,
+    Retryable,
+    SourceTimeout,
+    StoreUnavailable,
+)
+from schemas.outcome import Outcome, Status
+
+log = structlog.get_logger(__name__)
+_BACKSTOP_SECONDS = 0.05
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Of one request."""
+
+    budget_s: float
+    max_bytes: int
+    request_id: str
+    via: str
+
+
+@dataclass(slots=True)
+class Collected:
+    """What one source gave. Pages that came before a failure are kept (outcome PARTIAL). `names`: its entity types."""
+
+    step: Step
+    outcome: Outcome
+    pages: list[Page] = field(default_factory=list)
+    names: tuple[str, ...] = ()
+
+    def ids(self) -> Iterator[str]:
+        """Of the entities that the source gave."""
+        for page in self.pages:
+            if page.heads is not None:
+                yield from (head.id for head in page.heads)
+            else:
+                yield from (entity["id"] for entity in page.entities or ())
+
+
+async def execute(steps: Sequence[Step], limits: Limits) -> list[Collected]:
+    """Ask all sources at once; the answers come in the order of the steps."""
+    if not steps:
+        return []
+    if len(steps) == 1:
+        return [await ask(steps[0], limits)]
+    return await asyncio.gather(*[ask(step, limits) for step in steps])
+
+
+Work = Callable[["Collected", SourceContext], Awaitable[None]]
+
+
+async def fetch(collected: Collected, ctx: SourceContext) -> None:
+    """The pages of a step's request."""
+    step = collected.step
+    async for page in step.source.adapter.fetch(step.pushdown.request, ctx):
+        collected.pages.append(page)
+
+
+async def ask(step: Step, limits: Limits, work: Work = fetch) -> Collected:
+    """Do `work` at one source within its deadline, behind its breaker and bulkhead. Raises nothing."""
+    loop = asyncio.get_running_loop()
+    source = step.source
+    began = perf_counter()
+    wait = min(limits.budget_s, source.platform.timeout_ms / 1000)
+    collected = Collected(step, Outcome(source.id, Status.OK))
+    if not source.breaker.closed:
+        _skip(collected, _resting(source))
+        return collected
+    deadline = loop.time() + wait
+    ctx = SourceContext(
+        deadline=deadline,
+        request_id=limits.request_id,
+        via=limits.via,
+        headers=source.headers,
+        budget=limits.max_bytes,
+    )
+    try:
+        await source.bulkhead.enter(deadline)
+    except BulkheadFull:
+        _skip(collected, "it already has as many questions as it may have at once")
+        return collected
+    source.asked += 1
+    try:
+        # the transport keeps the deadline itself; this is for adapters that wait on something else
+        async with asyncio.timeout_at(deadline + _BACKSTOP_SECONDS):
+            await work(collected, ctx)
+    except Exception as e:
+        _failed(collected, e, wait)
+        _tell_breaker(source, e, loop.time())
+    else:
+        source.breaker.succeeded()
+    finally:
+        source.bulkhead.leave()
+        outcome = collected.outcome
+        source.last_ms = outcome.ms = (perf_counter() - began) * 1000
+        outcome.bytes = ctx.received
+    _sum_up(collected)
+    return collected
+
+
+def _resting(source: Source) -> str:
+    state = "it is being tried again" if source.breaker.state is BreakerState.HALF_OPEN else "it is left alone for now"
+    return f"{state}, since it failed: {source.breaker.last_error}"
+
+
+def _skip(collected: Collected, detail: str) -> None:
+    outcome = collected.outcome
+    outcome.status, outcome.detail, outcome.contacted = Status.SKIPPED, detail, False
+
+
+def _sum_up(collected: Collected) -> None:
+    outcome, pages = collected.outcome, collected.pages
+    outcome.received = len(collected.names)
+    for page in pages:
+        outcome.received += len(page.heads) if page.heads is not None else len(page.entities or ())
+        if page.total is not None:
+            outcome.total = page.total
+    if outcome.status is Status.OK:
+        if not outcome.received:
+            outcome.status = Status.EMPTY
+    elif outcome.received:
+        outcome.status = Status.PARTIAL
+
+
+def _failed(collected: Collected, error: Exception, wait: float) -> None:
+    outcome = collected.outcome
+    collected.step.source.failed += 1
+    match error:
+        case SourceTimeout() | TimeoutError():
+            outcome.status, outcome.detail = Status.TIMEOUT, f"it did not answer within {wait:g} s"
+        case RateLimited():
+            outcome.status, outcome.detail = Status.RATE_LIMITED, error.detail
+        case Retryable() | StoreUnavailable():
+            outcome.status, outcome.detail = Status.UNAVAILABLE, error.detail
+        case Refused():
+            outcome.status, outcome.detail = Status.REFUSED, error.detail
+        case BadUpstream():
+            outcome.status, outcome.detail = Status.BAD, error.detail
+        case KakehashiError():
+            outcome.status, outcome.detail = Status.REFUSED, error.detail
+        case _:
+            outcome.status, outcome.detail = Status.FAILED, "the gateway has a fault in reading it"
+            log.error("adapter_fault", platform=outcome.platform, exc_info=error)
+
+
+def _tell_breaker(source: Source, error: Exception, now: float) -> None:
+    if not source.network:
+        return
+    if isinstance(error, RateLimited):
+        source.breaker.rest(error.detail, now, error.after or 1.0)
+    elif isinstance(error, Retryable | TimeoutError):
+        detail = error.detail if isinstance(error, Retryable) else "no whole answer came before the deadline"
+        if source.breaker.failed(detail, now):
+            log.warning("source_left_alone", platform=source.id, error=detail)
+    else:
+        source.breaker.succeeded()
