@@ -1,0 +1,272 @@
+"""The only composition root: settings in, a running gateway out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from starlette.routing import Router
+from starlette.types import ASGIApp
+
+from adapters import registry as adapter_kinds
+from adapters.contract import Services
+from adapters.guard import LOOPBACK, Guard, parse_networks
+from adapters.upstream import Upstream
+from broker import keys
+from broker.contexts.loader import ContextLoader
+from broker.contexts.shelf import CORE_URLS, Shelf
+from broker.embedded.server import PrivatePostgres
+from broker.gateway import Gateway
+from broker.identity.callers import Callers
+from broker.identity.secrets import SecretBox, load_key
+from broker.loading import FEEDS, Loading
+from broker.local.adapter import LocalModule
+from broker.log import configure
+from broker.metering.settle import Settler
+from broker.registry.enrolment import Enrolment
+from broker.registry.registry import LOCAL_ID, Registry
+from broker.registry.tenants import Tenants
+from broker.settings import Settings, load
+from broker.store.contexts import Contexts
+from broker.store.database import Database
+from broker.store.entities import Entities
+from broker.store.entity_maps import EntityMaps
+from broker.store.entity_sweeper import Sweeper
+from broker.store.feed import Feed
+from broker.store.flows_upkeep import upkeep
+from broker.store.migrate import migrate
+from broker.store.platforms import Platforms
+from broker.store.services import Services as ServiceStore
+from broker.store.temporal_record import record
+from broker.store.temporal_upkeep import temporal_upkeep
+from broker.store.tenants import TenantNames
+from broker.web.metrics import Metrics
+from broker.web.routes import Parts, assemble
+from schemas.flow import Provider
+from schemas.platform import Platform, PlatformState
+
+log = structlog.get_logger(__name__)
+_UPKEEP_SECONDS = 3600.0
+
+
+@dataclass(slots=True)
+class House:
+    """Everything that a process of the gateway holds; opened by `open_house`, closed by `close`."""
+
+    settings: Settings
+    database: Database
+    registry: Registry
+    enrolment: Enrolment
+    callers: Callers
+    contexts: ContextLoader
+    shelf: Shelf
+    tenants: Tenants
+    platforms: Platforms
+    services: ServiceStore
+    entities: Entities
+    settler: Settler
+    gateway: Gateway
+    metrics: Metrics
+    box: SecretBox
+    upstream: Upstream
+    loading: Loading
+    feed: Feed
+    sweeper: Sweeper
+    postgres: PrivatePostgres | None
+    upkeep: asyncio.Task[None] | None = None
+
+    async def missing(self) -> list[str]:
+        """What keeps this worker from answering; empty if nothing does."""
+        return [] if self.settler.available else ["database"]
+
+    async def close(self) -> None:
+        """Settle what waits, then let go of everything, last what others stand on."""
+        if self.upkeep is not None:
+            self.upkeep.cancel()
+            await asyncio.gather(self.upkeep, return_exceptions=True)
+        await self.sweeper.stop()
+        await self.feed.stop()
+        await self.enrolment.close()
+        await self.settler.drain()
+        await self.registry.close()
+        await self.contexts.close()
+        await self.upstream.close()
+        await self.database.close()
+        if self.postgres is not None:
+            await asyncio.to_thread(self.postgres.release)
+
+
+def guard_of(settings: Settings) -> Guard:
+    """Private networks that we may connect into; loopback in open mode."""
+    allowed = parse_networks(settings.allow_networks)
+    return Guard((*allowed, *LOOPBACK) if settings.open_access else allowed)
+
+
+async def open_house(settings: Settings, *, serving: bool = True) -> House:
+    """Connect, migrate and load. Without `serving` (the command line) nothing runs in the background.
+
+    Errors: SettingsError, StoreUnavailable.
+    """
+    home = settings.home.expanduser().resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    postgres = None
+    if not settings.database_url:
+        postgres = await asyncio.to_thread(PrivatePostgres.start, home)
+    url = settings.database_url or (postgres.url if postgres is not None else "")
+    try:
+        return await _furnish(settings, home, url, postgres, serving=serving)
+    except BaseException:
+        if postgres is not None:
+            postgres.release()
+        raise
+
+
+async def _furnish(
+    settings: Settings, home: Path, url: str, postgres: PrivatePostgres | None, *, serving: bool
+) -> House:
+    await migrate(url)
+    database = await Database.open(url)
+    upstream = Upstream(guard_of(settings), ca_file=settings.ca_file or None)
+    shelf = Shelf(Contexts(database))
+    contexts = ContextLoader(upstream, shelf)
+    entities = Entities(database)
+    entities.on_change(record)
+    registry = Registry(
+        Services(upstream, contexts.get, tuple(d for d in settings.data_dirs.split(":") if d)),
+        adapter_kinds.module,
+        local_module=LocalModule(entities),
+        local_provider=Provider(LOCAL_ID, settings.organisation or None, settings.area or None),
+        failures=settings.breaker_failures,
+        cooldown=settings.breaker_cooldown_ms / 1000,
+    )
+    platforms = Platforms(database)
+    box = SecretBox(load_key(settings.secret_key, home))
+    settler = await Settler.start(url)
+    metrics = Metrics()
+    metrics.observe(registry, settler)
+    gateway = Gateway(
+        registry,
+        settler,
+        alias=keys.alias(settings.alias, home),
+        budget_s=settings.request_timeout_ms / 1000,
+        max_bytes=settings.max_source_bytes,
+        max_collect=settings.max_collect,
+    )
+    services = ServiceStore(database)
+    callers = Callers(open_access=settings.open_access, admin_key=keys.admin_key(settings.admin_key, home))
+    tenants = Tenants(TenantNames(database), registry)
+    loading = Loading(
+        platforms=platforms,
+        services=services,
+        entities=entities,
+        box=box,
+        registry=registry,
+        callers=callers,
+        contexts=contexts,
+        tenants=tenants,
+    )
+    house = House(
+        settings=settings,
+        database=database,
+        registry=registry,
+        enrolment=Enrolment(platforms, box, registry, adapter_kinds.module, contexts.get, loading.platforms),
+        callers=callers,
+        contexts=contexts,
+        shelf=shelf,
+        tenants=tenants,
+        platforms=platforms,
+        services=services,
+        entities=entities,
+        settler=settler,
+        gateway=gateway,
+        metrics=metrics,
+        box=box,
+        upstream=upstream,
+        loading=loading,
+        feed=Feed(url, FEEDS, loading.changed),
+        sweeper=Sweeper(entities),
+        postgres=postgres,
+    )
+    await house.feed.start()
+    if serving:
+        await upkeep(database)
+        await temporal_upkeep(database)
+        await shelf.store.introduce(CORE_URLS)
+        contexts.start()
+        registry.start()
+        house.sweeper.start()
+        house.upkeep = asyncio.create_task(_keep_up(house), name="upkeep")
+    return house
+
+
+def _unproven(platform: Platform) -> bool:
+    """It was not verified, or it held nothing when it was, so that nothing could be."""
+    probe = platform.probe
+    return platform.state is PlatformState.UNVERIFIED or (probe is not None and probe.ok and not probe.sample)
+
+
+async def _keep_up(house: House) -> None:
+    """Look again at platforms that are not verified, and make room for the flows of coming months."""
+    loop = asyncio.get_running_loop()
+    next_upkeep = loop.time() + _UPKEEP_SECONDS
+    while True:
+        await asyncio.sleep(house.settings.probe_interval_s)
+        try:
+            for source in house.registry.sources():
+                if source.network and source.breaker.closed and _unproven(source.platform):
+                    house.enrolment.probe_later(source.id)
+            if loop.time() >= next_upkeep:
+                await upkeep(house.database)
+                await temporal_upkeep(house.database)
+                await EntityMaps(house.database).sweep()
+                next_upkeep = loop.time() + _UPKEEP_SECONDS
+        except Exception:
+            # whatever it was must not end the upkeep of a process that runs for months
+            log.exception("upkeep_failed")
+
+
+def create_app(settings: Settings | None = None) -> ASGIApp:
+    """The ASGI application; uvicorn's factory. Settings come from the environment if none are given."""
+    chosen = settings or load()
+    configure(chosen.log_level)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        house = await open_house(chosen)
+        try:
+            router.routes.extend(
+                assemble(
+                    Parts(
+                        gateway=house.gateway,
+                        enrolment=house.enrolment,
+                        registry=house.registry,
+                        callers=house.callers,
+                        contexts=house.contexts,
+                        shelf=house.shelf,
+                        tenants=house.tenants,
+                        entities=house.entities,
+                        database=house.database,
+                        metrics=house.metrics,
+                        settings=chosen,
+                        wrote=house.loading.wrote,
+                        missing=house.missing,
+                    )
+                )
+            )
+            # what is there now stays: the collector need not walk over it again
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(20_000, 20, 50)
+            log.info("ready", alias=house.gateway.alias, access=chosen.access.value)
+            yield
+        finally:
+            await house.close()
+
+    # a bare router: every route answers its own errors, so Starlette's middleware would only cost
+    router = Router(lifespan=lifespan)
+    return router

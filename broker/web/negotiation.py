@@ -1,0 +1,85 @@
+"""Accept, Content-Type and Prefer (clauses 6.3.4 to 6.3.6). Pure."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+
+from schemas.errors import NotAcceptable, UnsupportedMediaType
+
+
+class Media(StrEnum):
+    JSON = "application/json"
+    JSONLD = "application/ld+json"
+    GEOJSON = "application/geo+json"
+
+
+ENTITIES = (Media.JSON, Media.JSONLD, Media.GEOJSON)
+PLAIN = (Media.JSON, Media.JSONLD)
+
+VERSION = "1.9"
+"""Of the NGSI-LD specification that every answer conforms to (clause 4.3.6.8)."""
+_LONGEST = 1024
+_WEIGHT = re.compile(r"[01](?:\.[0-9]{0,10})?")
+_BODY = re.compile(r'(?:^|[,;])\s*body\s*=\s*"?json"?\s*(?:$|[,;])', re.IGNORECASE)
+_NGSI_LD = re.compile(r'(?:^|[,;])\s*ngsi-ld\s*=\s*"?[0-9]{1,4}\.[0-9]{1,4}"?\s*(?:$|[,;])', re.IGNORECASE)
+
+
+@lru_cache(maxsize=512)
+def choose(accept: str, offered: tuple[Media, ...]) -> Media:
+    """The media type of the answer; the first offered where several are equally wanted. NotAcceptable lists them."""
+    if not accept.strip():
+        return offered[0]
+    ranges = [_range(part) for part in accept.split(",")[:50]]
+    best: tuple[float, Media] | None = None
+    for media in offered:
+        quality = _quality(media, ranges)
+        if quality > 0 and (best is None or quality > best[0]):
+            best = (quality, media)
+    if best is None:
+        raise NotAcceptable(f"this can be had as {', '.join(offered)}", field="Accept", value=accept)
+    return best[1]
+
+
+def _range(part: str) -> tuple[str, float]:
+    name, *parameters = (p.strip().lower() for p in part.split(";"))
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key == "q":
+            # what is no weight says nothing of it
+            return name, float(value) if _WEIGHT.fullmatch(value) else 1.0
+    return name, 1.0
+
+
+def _quality(media: Media, ranges: list[tuple[str, float]]) -> float:
+    main = media.partition("/")[0]
+    for pattern in (str(media), f"{main}/*", "*/*"):
+        for name, quality in ranges:
+            if name == pattern:
+                return quality
+    return 0.0
+
+
+def prefers_plain(prefer: bytes) -> bool:
+    """True if a GeoJSON answer is to leave its @context to the Link header: `Prefer: body=json` (clause 6.3.6)."""
+    return len(prefer) <= _LONGEST and _BODY.search(prefer.decode("latin-1")) is not None
+
+
+def conformant(prefer: bytes) -> list[tuple[bytes, bytes]]:
+    """The headers that say which version an answer with a body conforms to, if `Prefer: ngsi-ld=…` asks for one."""
+    if len(prefer) > _LONGEST or not _NGSI_LD.search(prefer.decode("latin-1")):
+        return []
+    return [(b"preference-applied", f"ngsi-ld={VERSION}".encode())]
+
+
+def body_media(content_type: str) -> Media:
+    """The media type of a request's body. UnsupportedMediaType (415) if it is none of ours."""
+    name = content_type.partition(";")[0].strip().lower()
+    if name in ("application/json", "application/merge-patch+json"):
+        return Media.JSON
+    if name == "application/ld+json":
+        return Media.JSONLD
+    raise UnsupportedMediaType(
+        "the body is application/json or application/ld+json", field="Content-Type", value=content_type
+    )

@@ -1,0 +1,204 @@
+"""The OpenAPI 3.1 document: FastAPI's own, with the routes that stand in front of it and what FastAPI can't know."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.responses import HTMLResponse, Response
+
+from broker.web.openapi_model import Answer, Content, Json, Operation
+from broker.web.openapi_operations import OPERATIONS
+from broker.web.openapi_page import choose_language, render_docs
+from broker.web.openapi_parameters import PARAMETERS, RESPONSE_HEADERS, SCHEMAS
+
+_COMPONENTS = "#/components/schemas/"
+_METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+_SECURITY: Json = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "API key of a service (kk_…) or of the administration",
+    },
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key, in a header"},
+}
+_EITHER: list[Json] = [{"bearer": []}, {"apiKey": []}]
+_TAGS: dict[str, tuple[str, str]] = {
+    "entities": ("Reading, over all areas", "全エリアの参照"),
+    "local store": ("Writing to the gateway's own store", "ゲートウェイ自身のストアへの書き込み"),
+    "registrations": ("Platforms as context source registrations", "コンテキストソース登録"),
+    "platforms": ("Registering the areas' platforms", "エリアのプラットフォームの登録"),
+    "metering": ("What was delivered, and the figures", "提供の記録と指標"),
+    "subscriptions": ("Subscriptions, which are refused", "サブスクリプション（非対応）"),
+    "contexts": ("Stored @contexts", "保存された@context"),
+    "operation": ("Health and metrics", "稼働状況"),
+}
+_PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "Vary": "Accept-Language"}
+_TENANTLESS = ("/ngsi-ld/v1/jsonldContexts", "/ngsi-ld/v1/info/")
+"""What is answered for a tenant that does not exist, too."""
+_ALWAYS = (400, 401, 403, 503)
+_OF_PATHS = (404,)
+_OF_CHANGES = (409, 413, 422)
+
+
+class DocumentedApp(FastAPI):
+    """`/openapi.json` has all routes of the gateway, and `/docs` needs nothing from elsewhere."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(docs_url=None, redoc_url=None, **options)
+        self.add_route("/docs", self._docs, include_in_schema=False)
+
+    def openapi(self) -> Json:
+        """Made at the first call."""
+        if self.openapi_schema is None:
+            self.openapi_schema = document_ngsi_ld(super().openapi())
+        return self.openapi_schema
+
+    async def _docs(self, request: Request) -> Response:
+        lang = choose_language(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+        return HTMLResponse(render_docs(self.openapi(), lang), headers=_PAGE_HEADERS)
+
+
+def document_ngsi_ld(openapi: Json) -> Json:
+    """FastAPI's document with the operations of `OPERATIONS` merged in; the input stays as it is. Twice is as once.
+
+    FastAPI's own operations get the key that they need and problem details instead of its validation errors, and the
+    `$defs` of inline schemas move to the components, where their references are resolved.
+    """
+    document: Json = deepcopy(openapi)
+    components: Json = document.setdefault("components", {})
+    schemas: Json = components.setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas.update(deepcopy(SCHEMAS))
+    components["headers"] = deepcopy(RESPONSE_HEADERS)
+    components["parameters"] = deepcopy(PARAMETERS)
+    components["securitySchemes"] = deepcopy(_SECURITY)
+    components["responses"] = {f"Problem{status}": _problem(status) for status in _all_faults()}
+    _lift_definitions(document, schemas)
+    merged: Json = {}
+    for told in OPERATIONS:
+        merged.setdefault(told.path, {})[told.method] = _operation(told)
+    others = {path: item for path, item in document.get("paths", {}).items() if path not in merged}
+    for path, item in others.items():
+        for method in _METHODS:
+            if method in item:
+                _complete(item[method], has_hole="{" in path, changes=method not in ("get", "head"))
+    document["paths"] = merged | others
+    document["tags"] = [{"name": n, "description": f"{en} / {ja}"} for n, (en, ja) in _TAGS.items()]
+    return document
+
+
+# --- the table ---------------------------------------------------------------------------------------------------
+
+
+def _faults_of(told: Operation) -> tuple[int, ...]:
+    """Those that it names, and those that come with what it takes, whatever it does."""
+    faults = set(told.faults)
+    if told.parameters:
+        faults.add(400)
+    if "NGSILD-Tenant" in told.parameters and not told.path.startswith(_TENANTLESS):
+        faults.add(404)
+    if "Idempotency-Key" in told.parameters:
+        faults.add(422)
+    if "Link" in told.parameters:
+        faults.add(504)
+    if told.body is not None:
+        faults |= {411, 413, 415}
+    return tuple(sorted(faults - set(told.answers)))
+
+
+def _operation(told: Operation) -> Json:
+    made: Json = {
+        "operationId": told.id,
+        "tags": [told.tag],
+        "summary": told.summary,
+        "description": told.description,
+        "x-description-ja": told.description_ja,
+        "responses": {str(status): _answer(answer) for status, answer in told.answers.items()}
+        | _problems(_faults_of(told)),
+        "security": deepcopy(_EITHER) if told.key else [],
+    }
+    if told.key:
+        made["x-key"] = told.key
+    if told.parameters:
+        made["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in told.parameters]
+    if told.body is not None:
+        made["requestBody"] = {"required": True, "content": _content(told.body)}
+    return made
+
+
+def _answer(answer: Answer) -> Json:
+    headers = ("X-Request-Id", *answer.headers)
+    made: Json = {
+        "description": answer.description,
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
+    }
+    content: Json = {}
+    for one in answer.content:
+        content |= _content(one)
+    if content:
+        made["content"] = content
+    return made
+
+
+def _content(content: Content) -> Json:
+    schema: Json = {"$ref": _COMPONENTS + content.schema} if isinstance(content.schema, str) else content.schema
+    body: Json = {"schema": {"type": "array", "items": schema} if content.many else schema}
+    if content.example is not None:
+        body["example"] = content.example
+    return {media: deepcopy(body) for media in content.media}
+
+
+# --- problems ----------------------------------------------------------------------------------------------------
+
+
+def _all_faults() -> list[int]:
+    return sorted({status for told in OPERATIONS for status in _faults_of(told)} | {*_ALWAYS, *_OF_PATHS, *_OF_CHANGES})
+
+
+def _problems(statuses: tuple[int, ...]) -> Json:
+    return {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}
+
+
+def _problem(status: int) -> Json:
+    if status in (411, 415):
+        # clause 6.3.4: without a body
+        return {"description": HTTPStatus(status).phrase}
+    return {
+        "description": HTTPStatus(status).phrase,
+        "content": {"application/problem+json": {"schema": {"$ref": _COMPONENTS + "Problem"}}},
+    }
+
+
+# --- FastAPI's own -------------------------------------------------------------------------------------------------
+
+
+def _complete(operation: Json, *, has_hole: bool, changes: bool) -> None:
+    """Key, problems and free-form answers of an operation that FastAPI described."""
+    operation.setdefault("security", deepcopy(_EITHER))
+    operation.setdefault("x-key", "service" if "metering" in operation.get("tags", ()) else "administration")
+    responses: Json = operation["responses"]
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]
+    faults = _ALWAYS + (_OF_PATHS if has_hole else ()) + (_OF_CHANGES if changes else ())
+    for status, problem in _problems(faults).items():
+        responses.setdefault(status, problem)
+
+
+def _lift_definitions(node: Any, schemas: Json) -> None:
+    """Move every `$defs` into `schemas` and turn the references round."""
+    if isinstance(node, dict):
+        for name, schema in node.pop("$defs", {}).items():
+            schemas.setdefault(name, schema)
+            _lift_definitions(schema, schemas)
+        reference = node.get("$ref")
+        if isinstance(reference, str) and reference.startswith("#/$defs/"):
+            node["$ref"] = _COMPONENTS + reference.removeprefix("#/$defs/")
+        for inner in list(node.values()):
+            _lift_definitions(inner, schemas)
+    elif isinstance(node, list):
+        for inner in node:
+            _lift_definitions(inner, schemas)

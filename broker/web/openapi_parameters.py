@@ -1,0 +1,346 @@
+"""Parameters, headers and schemas that the documented operations share: OpenAPI 3.1 components, as data."""
+
+from __future__ import annotations
+
+from broker.web.openapi_consumption import CONSUMPTION_PARAMETERS, CONSUMPTION_SCHEMAS
+from broker.web.openapi_contexts import CONTEXT_PARAMETERS, CONTEXT_SCHEMAS
+from broker.web.openapi_entity_maps import ENTITY_MAP_HEADER, ENTITY_MAP_PARAMETERS, ENTITY_MAP_SCHEMAS
+from broker.web.openapi_model import Json, query_parameter
+from broker.web.openapi_provision import PROVISION_PARAMETERS, PROVISION_SCHEMAS
+from broker.web.openapi_subscriptions import SUBSCRIPTION_PARAMETERS
+from broker.web.temporal_openapi import CONTENT_RANGE, TEMPORAL_PARAMETERS
+
+_REGISTRATION = "urn:ngsi-ld:ContextSourceRegistration:takeshiba"
+_ID = "urn:ngsi-ld:EvacuationShelter:13103-0001"
+
+
+def _header(name: str, ja: str, description: str, schema: Json, example: str | None = None) -> Json:
+    return query_parameter(name, ja, description, schema, example) | {"in": "header"}
+
+
+def _path(name: str, ja: str, description: str, example: str) -> Json:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "x-description-ja": ja,
+        "schema": {"type": "string", "minLength": 1},
+        "example": example,
+    }
+
+
+def _names(example: str) -> Json:
+    return {"type": "string", "minLength": 1, "examples": [example]}
+
+
+_FLAG: Json = {"type": "boolean", "default": False}
+_TEXT: Json = {"type": "string", "minLength": 1}
+_LIMIT: Json = {"type": "integer", "minimum": 0, "maximum": 1000, "default": 20}
+_OFFSET: Json = {"type": "integer", "minimum": 0, "maximum": 1_000_000_000, "default": 0}
+_FORMATS = ["normalized", "concise", "simplified", "keyValues"]
+
+PARAMETERS: dict[str, Json] = {
+    **CONSUMPTION_PARAMETERS,
+    "id": query_parameter("id", "エンティティID（コンマ区切り）", "Entity ids, comma-separated URIs.", _TEXT, _ID),
+    "type": query_parameter(
+        "type",
+        "型の選択（4.17節）。「,」と「|」はまたは、「;」はかつ。「*」はローカルストアのすべて",
+        "Type selection (clause 4.17): `,` and `|` are or, `;` is and. `*`: all of the local store.",
+        _TEXT,
+        "EvacuationShelter",
+    ),
+    "idPattern": query_parameter(
+        "idPattern", "IDに対する正規表現（RE2）", "A regular expression (RE2) on ids.", _TEXT, "^urn:ngsi-ld:Evac"
+    ),
+    "attrs": query_parameter(
+        "attrs",
+        "属性名（コンマ区切り）。いずれかを持つエンティティに絞り、その属性だけを返す",
+        "Attribute names: entities that have one of them, with these attributes only. Not together with `pick`.",
+        _names("name,location"),
+        "name,location",
+    ),
+    "pick": query_parameter(
+        "pick",
+        "返す項目（4.21節）",
+        "Members to give (clause 4.21); may name id, type and scope.",
+        _names("id,type,name"),
+        "id,type,name",
+    ),
+    "omit": query_parameter(
+        "omit", "返さない項目（4.21節）", "Members to leave out (clause 4.21).", _names("scope"), "scope"
+    ),
+    "q": query_parameter(
+        "q",
+        "属性値による絞り込み（4.9節の文法すべて）",
+        "Filter on attributes: the whole grammar of clause 4.9.",
+        _TEXT,
+        "capacity>=100",
+    ),
+    "georel": query_parameter(
+        "georel",
+        "位置関係（4.10節）。nearはメートル単位の距離を伴う。geometryとcoordinatesが必要",
+        "Geographic relation (clause 4.10): near;maxDistance==M, near;minDistance==M (metres), within, contains, "
+        "intersects, equals, disjoint, overlaps. Needs geometry and coordinates.",
+        _TEXT,
+        "near;maxDistance==1000",
+    ),
+    "geometry": query_parameter(
+        "geometry",
+        "基準となる図形の種類",
+        "Kind of the reference geometry.",
+        {
+            "type": "string",
+            "enum": ["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"],
+        },
+        "Point",
+    ),
+    "coordinates": query_parameter(
+        "coordinates",
+        "基準となる図形の座標（JSON配列、経度・緯度の順）",
+        "Coordinates of the reference geometry as JSON: longitude before latitude, WGS 84.",
+        _TEXT,
+        "[139.7565,35.6554]",
+    ),
+    "geoproperty": query_parameter(
+        "geoproperty",
+        "位置の属性（既定はlocation）",
+        "The GeoProperty that is compared.",
+        {"type": "string", "default": "location"},
+        "location",
+    ),
+    "limit": query_parameter(
+        "limit",
+        "1ページの件数（0～1000、既定20）。0はcount=trueのときだけ",
+        "Entities a page; 0 only with count=true.",
+        _LIMIT,
+        20,
+    ),
+    "offset": query_parameter("offset", "読み飛ばす件数", "Entities to skip, in order of id.", _OFFSET, 0),
+    "count": query_parameter(
+        "count",
+        "trueでNGSILD-Results-Countに全件数を返す",
+        "true: NGSILD-Results-Count has the number of distinct matches.",
+        _FLAG,
+        True,
+    ),
+    "options": query_parameter(
+        "options",
+        "normalized、concise、simplified（keyValues）、sysAttrs、countのコンマ区切り",
+        "Comma-separated: normalized, concise, simplified (keyValues), sysAttrs, count.",
+        _TEXT,
+        "sysAttrs",
+    ),
+    "format": query_parameter(
+        "format",
+        "表現形式。optionsより優先",
+        "Representation; goes before options.",
+        {"type": "string", "enum": _FORMATS, "default": "normalized"},
+        "simplified",
+    ),
+    "lang": query_parameter(
+        "lang",
+        "LanguagePropertyの言語（4.15節）",
+        "Language of LanguageProperties (clause 4.15).",
+        _TEXT,
+        "ja",
+    ),
+    "geometryProperty": query_parameter(
+        "geometryProperty",
+        "GeoJSONのgeometryにする属性（既定はlocation）。Accept: application/geo+jsonのときだけ",
+        "With Accept: application/geo+json only: the GeoProperty that becomes the geometry.",
+        {"type": "string", "default": "location"},
+        "location",
+    ),
+    "local": query_parameter(
+        "local",
+        "trueで、このゲートウェイのローカルストアだけに問い合わせる",
+        "true: only the local store of this gateway is asked.",
+        _FLAG,
+        False,
+    ),
+    "splitEntities": query_parameter(
+        "splitEntities",
+        "true: 1つのエンティティが複数の提供元に分かれている。絞り込みは統合後に行う",
+        "true: an entity may be split over sources, so filters are applied after the merge only.",
+        _FLAG,
+        False,
+    ),
+    "registrationIds": query_parameter(
+        "id",
+        "登録ID（コンマ区切り）",
+        "Ids of registrations, comma-separated.",
+        _TEXT,
+        "urn:ngsi-ld:ContextSourceRegistration:a",
+    ),
+    **TEMPORAL_PARAMETERS,
+    **PROVISION_PARAMETERS,
+    "entity_id": _path("entity_id", "エンティティID（URI）", "Id of the entity, a URI.", _ID),
+    "registration_id": _path("registration_id", "登録ID", "Id of the registration.", _REGISTRATION),
+    "Link": _header(
+        "Link",
+        "@contextのURL（6.3.5節）。省略時はコアコンテキスト",
+        "The @context (clause 6.3.5); without it the core context.",
+        _TEXT,
+    ),
+    "NGSILD-Tenant": _header(
+        "NGSILD-Tenant",
+        "このゲートウェイのテナント。省略時または空のときは既定のテナント",
+        "Tenant of this gateway; without it, or empty, the default one.",
+        {"type": "string", "pattern": "^([A-Za-z0-9_-][A-Za-z0-9_.:-]{0,127})?$"},
+    ),
+    "Kakehashi-Use": _header(
+        "Kakehashi-Use",
+        "batch: このリクエストをバッチ利用として記録する（逆はできない）",
+        "batch: the request is recorded as batch use; a batch service can't declare itself interactive.",
+        {"type": "string", "enum": ["batch"]},
+    ),
+    "Idempotency-Key": _header(
+        "Idempotency-Key",
+        "再送の目印。同じキーの同じリクエストは7日間、API利用回数に数えない。内容が違えば422",
+        "Marks a retry for 7 days: the same request under the same key is answered anew and not counted as a use; "
+        "another request under it is 422.",
+        {"type": "string", "minLength": 1, "maxLength": 255},
+    ),
+    **CONTEXT_PARAMETERS,
+    **ENTITY_MAP_PARAMETERS,
+    **SUBSCRIPTION_PARAMETERS,
+}
+
+_UUIDS: Json = {"type": "string", "description": "UUIDs, comma-separated"}
+
+RESPONSE_HEADERS: dict[str, Json] = {
+    "X-Request-Id": {
+        "description": "Id of the request: in the log, in the flows and sent to the sources.",
+        "schema": {"type": "string", "format": "uuid"},
+    },
+    "Kakehashi-Flow": {"description": "Flow ids, one for each source that was asked, committed.", "schema": _UUIDS},
+    "Kakehashi-Replay-Of": {
+        "description": "Id of the first request with the same Idempotency-Key.",
+        "schema": {"type": "string", "format": "uuid"},
+    },
+    "NGSILD-Warning": {
+        "description": "One value for each source whose part is missing or not whole (clause 6.3.17).",
+        "schema": {"type": "string"},
+    },
+    "NGSILD-Results-Count": {
+        "description": "With count=true: distinct matches of the sources that answered.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Server-Timing": {
+        "description": "One metric for each source: time in milliseconds (dur) and outcome (desc).",
+        "schema": {"type": "string"},
+    },
+    "Link": {
+        "description": "The @context of the answer, and next and prev pages.",
+        "schema": {"type": "string"},
+    },
+    "Content-Range": CONTENT_RANGE,
+    "NGSILD-EntityMap": ENTITY_MAP_HEADER,
+    "Location": {"description": "Path of what was made.", "schema": {"type": "string"}},
+}
+
+_CONTEXT: Json = {"type": ["string", "array", "object"]}
+_TYPE_NAMES: Json = {"type": ["string", "array"], "items": {"type": "string"}}
+
+SCHEMAS: dict[str, Json] = {
+    **CONSUMPTION_SCHEMAS,
+    "Problem": {
+        "type": "object",
+        "description": "RFC 7807. `field`, `value` (cut to 200 characters) and `clause` say where the fault lies.",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "field": {"type": "string"},
+            "value": {"type": "string"},
+            "clause": {"type": "string"},
+        },
+    },
+    "Entity": {
+        "type": "object",
+        "description": "An entity (clause 5.2.4) in the representation that was asked for.",
+        "required": ["id", "type"],
+        "properties": {
+            "id": {"type": "string", "format": "uri"},
+            "type": _TYPE_NAMES,
+            "scope": _TYPE_NAMES,
+            "location": {"type": "object"},
+            "@context": _CONTEXT,
+        },
+        "additionalProperties": True,
+    },
+    "FeatureCollection": {
+        "type": "object",
+        "description": "GeoJSON representation (clause 4.5.16).",
+        "required": ["type", "features"],
+        "properties": {
+            "type": {"const": "FeatureCollection"},
+            "features": {"type": "array", "items": {"$ref": "#/components/schemas/Feature"}},
+            "@context": _CONTEXT,
+        },
+    },
+    "Feature": {
+        "type": "object",
+        "required": ["id", "type", "geometry", "properties"],
+        "properties": {
+            "id": {"type": "string", "format": "uri"},
+            "type": {"const": "Feature"},
+            "geometry": {"type": ["object", "null"]},
+            "properties": {"type": "object"},
+            "@context": _CONTEXT,
+        },
+    },
+    "EntityTypeList": {
+        "type": "object",
+        "description": "Clause 5.2.24.",
+        "required": ["id", "type", "typeList"],
+        "properties": {
+            "id": {"type": "string", "format": "uri"},
+            "type": {"const": "EntityTypeList"},
+            "typeList": {"type": "array", "items": {"type": "string"}},
+            "@context": _CONTEXT,
+        },
+    },
+    **PROVISION_SCHEMAS,
+    "BatchOperationResult": {
+        "type": "object",
+        "description": "Clause 5.2.16.",
+        "required": ["success", "errors"],
+        "properties": {
+            "success": {"type": "array", "items": {"type": "string"}},
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["entityId", "error"],
+                    "properties": {
+                        "entityId": {"type": "string"},
+                        "error": {"$ref": "#/components/schemas/Problem"},
+                    },
+                },
+            },
+        },
+    },
+    "ContextSourceRegistration": {
+        "type": "object",
+        "description": "Clause 5.2.9. A POST makes a platform of the adapter ngsi_ld without an area.",
+        "required": ["type", "information", "endpoint"],
+        "properties": {
+            "id": {"type": "string", "format": "uri"},
+            "type": {"const": "ContextSourceRegistration"},
+            "registrationName": {"type": "string"},
+            "information": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+            "endpoint": {"type": "string", "format": "uri"},
+            "tenant": {"type": "string"},
+            "mode": {"type": "string", "enum": ["inclusive", "exclusive", "redirect", "auxiliary"]},
+            "location": {"type": "object"},
+            "@context": _CONTEXT,
+        },
+        "additionalProperties": True,
+    },
+    **CONTEXT_SCHEMAS,
+    **ENTITY_MAP_SCHEMAS,
+}

@@ -1,0 +1,76 @@
+"""HTTP/1.1 as uvicorn speaks it, with a bound on what stands before the body, and problems instead of plain text.
+
+`kakehashi serve` gives it to uvicorn (`http="broker.web.protocol:BoundedProtocol"`): the parser below puts no limit on
+an address or a header, and what it can't read it answers before any application sees it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from broker.web.problems import document
+from schemas.errors import InvalidRequest, UriTooLong
+
+MAX_HEAD = 128 * 1024
+"""Bytes of the request line and the headers."""
+LONG_URL = 32 * 1024
+_LINGER_SECONDS = 2.0
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. A request that is refused here is answered at once, the rest of it is read and thrown away."""
+
+    _head = 0
+    _in_head = True
+    _refused = False
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        super().data_received(data)
+        if self._in_head and not self._refused:
+            # all of it belongs to a head that has no end yet
+            self._head += len(data)
+            if self._head > MAX_HEAD:
+                self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        self._in_head, self._head = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """The problem that fits best. Closing at once would reset the connection under the answer."""
+        self._refused = True
+        problem = self._problem()
+        body = orjson.dumps(problem)
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(STATUS_LINE[problem["status"]] + lines + b"\r\n" + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+    def _problem(self) -> dict[str, Any]:
+        if len(getattr(self, "url", b"")) > LONG_URL:
+            return document(UriTooLong("the address is too long", field="query string"))
+        if self._head > MAX_HEAD:
+            return {
+                "type": "about:blank",
+                "title": "Request header fields too large",
+                "status": 431,
+                "detail": f"request line and headers have more than {MAX_HEAD} bytes",
+                "field": "headers",
+            }
+        return document(InvalidRequest("this is not an HTTP/1.1 request that can be read", field="request"))

@@ -1,0 +1,195 @@
+"""Batches of local entities: create, upsert, update, merge, delete (clauses 5.6.7 to 5.6.10 and 5.6.20)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from broker.store.entities import created
+from broker.store.entity_change import Change, Decide, Done
+from broker.web.endpoint import Call, Reply
+from broker.web.negotiation import Media, body_media
+from broker.web.problems import document as problem_document
+from broker.web.provision import merging
+from broker.web.provision_calls import JSON, Writer, options_of, selected
+from schemas.errors import AlreadyExists, BadRequestData, InvalidRequest, KakehashiError
+from schemas.ngsi_ld.context import Context
+from schemas.ngsi_ld.entity import parse_entity, without_keywords
+from schemas.ngsi_ld.entity_fragment import parse_fragment
+from schemas.ngsi_ld.names import is_uri
+from schemas.ngsi_ld.patch import append, update
+from schemas.ngsi_ld.patch_merge import merge
+
+MAX_BATCH = 10_000
+
+Entity = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Item:
+    """One member of a batch: how to decide on it, or what is wrong with it."""
+
+    id: str
+    decide: Decide | None = None
+    error: KakehashiError | None = None
+    refused: dict[str, str] = field(default_factory=dict)
+    created: bool = False
+
+
+Prepare = Callable[[_Item, Entity, Context], Decide]
+"""Reads a member of the batch in its context. May raise what is wrong with it."""
+
+
+class Batches:
+    """The handlers. What is wrong with one member leaves the others as they are."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def create(self, call: Call) -> Reply:
+        """`POST /ngsi-ld/v1/entityOperations/create` (clause 6.14.3.1)."""
+        self._writer.begin(call)
+
+        def prepare(item: _Item, given: Entity, context: Context) -> Decide:
+            entity = parse_entity(given, context=context)
+            return lambda there: created(there, entity)
+
+        return _created(await self._run(call, prepare))
+
+    async def upsert(self, call: Call) -> Reply:
+        """`POST /ngsi-ld/v1/entityOperations/upsert` (clause 6.15.3.1)."""
+        options = options_of(self._writer.begin(call, "options"), "replace", "update")
+        if len(options) > 1:
+            raise InvalidRequest("replace excludes update", field="options", clause="6.15.3.1")
+        return _created(await self._run(call, _updating if "update" in options else _replacing))
+
+    async def update(self, call: Call) -> Reply:
+        """`POST /ngsi-ld/v1/entityOperations/update` (clause 6.16.3.1)."""
+        overwrite = "noOverwrite" not in options_of(self._writer.begin(call, "options"), "noOverwrite")
+
+        def prepare(item: _Item, given: Entity, context: Context) -> Decide:
+            fragment = parse_fragment(given, context=context, entity_id=item.id, nulls=False)
+
+            def decide(there: Entity | None) -> Entity:
+                patched = append(selected(there, item.id), fragment, overwrite=overwrite)
+                item.refused = dict(patched.refused)
+                return patched.entity
+
+            return decide
+
+        return _report(await self._run(call, prepare))
+
+    async def merge(self, call: Call) -> Reply:
+        """`POST /ngsi-ld/v1/entityOperations/merge` (clause 6.31.3.1)."""
+        params = self._writer.begin(call, "format", "options", "lang", "observedAt")
+
+        def prepare(item: _Item, given: Entity, context: Context) -> Decide:
+            how = merging(params, context)
+
+            def decide(there: Entity | None) -> Entity:
+                if there is None:
+                    # A batch tells first what is invalid by itself (clause 5.6.20.4).
+                    merge({"id": item.id, "type": []}, given, how)
+                return merge(selected(there, item.id), given, how)
+
+            return decide
+
+        return _report(await self._run(call, prepare))
+
+    async def delete(self, call: Call) -> Reply:
+        """`POST /ngsi-ld/v1/entityOperations/delete` (clause 6.17.3.1)."""
+        self._writer.begin(call)
+        document, _ = await self._writer.reader.document(call)
+        items = [_Item(one if isinstance(one, str) else f"[{at}]") for at, one in enumerate(_members(document))]
+        for item in items:
+            if is_uri(item.id):
+                item.decide = _deleting(item.id)
+            else:
+                item.error = BadRequestData("an entity id is a URI", field="id", value=item.id, clause="5.6.10")
+        return _report(await self._done(call, items))
+
+    async def _run(self, call: Call, prepare: Prepare) -> list[_Item]:
+        document, outer = await self._writer.reader.document(call)
+        media = body_media(call.header(b"content-type") or "")
+        items = []
+        for at, given in enumerate(_members(document)):
+            if not isinstance(given, dict):
+                raise BadRequestData("a batch has entities only", field=f"[{at}]", clause="5.6.7")
+            given = without_keywords(given)
+            name = given.get("id")
+            item = _Item(name if isinstance(name, str) else f"[{at}]")
+            items.append(item)
+            try:
+                if not is_uri(name):
+                    raise BadRequestData("an entity id is a URI", field="id", value=name, clause="4.5.1")
+                context = outer
+                if "@context" in given or media is Media.JSONLD:
+                    context = await self._writer.reader.body_context(call, given, media)
+                item.decide = prepare(item, given, context)
+            except KakehashiError as error:
+                item.error = error
+        return await self._done(call, items)
+
+    async def _done(self, call: Call, items: list[_Item]) -> list[_Item]:
+        ready = [(item, Change(item.id, item.decide)) for item in items if item.decide is not None]
+        outcomes = await self._writer.change(call, [change for _, change in ready]) if ready else []
+        for (item, _), outcome in zip(ready, outcomes, strict=True):
+            if isinstance(outcome, Done):
+                item.created = outcome.created
+                if item.refused:
+                    names = ", ".join(sorted(item.refused))
+                    item.error = AlreadyExists(f"Left as they were: {names}.", field=names, clause="5.6.3")
+            else:
+                item.error = outcome
+        return items
+
+
+def _members(document: object) -> list[Any]:
+    if not isinstance(document, list) or not document or None in document:
+        raise BadRequestData(
+            "the body is an array with at least one member, none of them null", field="body", clause="5.6.7"
+        )
+    if len(document) > MAX_BATCH:
+        raise InvalidRequest(f"more than {MAX_BATCH} in one batch", field="body")
+    return document
+
+
+def _replacing(item: _Item, given: Entity, context: Context) -> Decide:
+    entity = parse_entity(given, context=context)
+    return lambda there: entity
+
+
+def _updating(item: _Item, given: Entity, context: Context) -> Decide:
+    fragment = parse_fragment(given, context=context, entity_id=item.id)
+
+    def decide(there: Entity | None) -> Entity:
+        return parse_entity(given, context=context) if there is None else update(there, fragment).entity
+
+    return decide
+
+
+def _deleting(entity_id: str) -> Decide:
+    def decide(there: Entity | None) -> None:
+        selected(there, entity_id)
+
+    return decide
+
+
+def _created(items: Sequence[_Item]) -> Reply:
+    """201 with the ids of the new entities, if there are any and nothing went wrong."""
+    new = [item.id for item in items if item.created]
+    if new and not any(item.error for item in items):
+        return Reply(201, orjson.dumps(new), [JSON])
+    return _report(items)
+
+
+def _report(items: Sequence[_Item]) -> Reply:
+    """204, or 207 with a BatchOperationResult (clause 5.2.16) where something went wrong."""
+    errors = [{"entityId": item.id, "error": problem_document(item.error)} for item in items if item.error]
+    if not errors:
+        return Reply(204)
+    success = list(dict.fromkeys(item.id for item in items if item.error is None))
+    return Reply(207, orjson.dumps({"success": success, "errors": errors}), [JSON])

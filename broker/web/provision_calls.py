@@ -1,0 +1,100 @@
+"""What the handlers of the provision API share: who may write, parameters, writing, and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from broker.store.entities import Entities
+from broker.store.entity_change import Change, Done, Outcome
+from broker.web.endpoint import Call, Reply
+from broker.web.reading import Reader, tenant
+from schemas.errors import InvalidRequest, NotFound
+from schemas.ngsi_ld.context import Context
+from schemas.ngsi_ld.head import types_of
+from schemas.ngsi_ld.types import TypeSelection, parse_type_selection
+
+JSON = (b"content-type", b"application/json")
+Changed = Callable[[str, frozenset[str]], Awaitable[None]]
+"""Told of a tenant and of the types that were written, so that this worker sees its own writes at once."""
+
+
+class Writer:
+    """Shared by the handlers. In closed mode the key of the administration is needed."""
+
+    def __init__(self, entities: Entities, reader: Reader, changed: Changed) -> None:
+        self.entities = entities
+        self.reader = reader
+        self._changed = changed
+
+    def begin(self, call: Call, *known: str) -> dict[str, str]:
+        """Who asks may write; the parameters, all of them `known` (clause 6.3.20). `local` always is: it changes
+        nothing, since only the local store is written to."""
+        self.reader.callers.administer(call.headers)
+        params = self.reader.parameters(call)
+        for name in params:
+            if name not in known and name != "local":
+                raise InvalidRequest("the operation has no such parameter", field=name[:80], clause="6.3.20")
+        flag(params, "local")
+        return params
+
+    async def change(self, call: Call, changes: Sequence[Change]) -> list[Outcome]:
+        """Make the changes in the tenant of the call; for each what came of it."""
+        space = tenant(call)
+        outcomes = await self.entities.change_many(space, changes)
+        types = frozenset[str]().union(*(outcome.types for outcome in outcomes if isinstance(outcome, Done)))
+        if types:
+            await self._changed(space, types)
+        return outcomes
+
+    async def change_one(self, call: Call, change: Change) -> Done:
+        """Make the change. Raises what it raises."""
+        (outcome,) = await self.change(call, [change])
+        if not isinstance(outcome, Done):
+            raise outcome
+        return outcome
+
+
+def flag(params: Mapping[str, str], name: str) -> bool:
+    """A Boolean parameter, false by default."""
+    text = params.get(name, "false")
+    if text not in ("true", "false"):
+        raise InvalidRequest(f"{name} is true or false", field=name, value=text)
+    return text == "true"
+
+
+def options_of(params: Mapping[str, str], *known: str) -> frozenset[str]:
+    """The options of a call, all of them `known`."""
+    given = frozenset(option for option in params.get("options", "").split(",") if option)
+    for option in sorted(given - set(known)):
+        raise InvalidRequest("no such option", field="options", value=option, clause="6.3.20")
+    return given
+
+
+def selection_of(params: Mapping[str, str], context: Context) -> TypeSelection | None:
+    """Parameter `type` (clause 4.17), in IRIs."""
+    text = params.get("type")
+    return None if text is None else parse_type_selection(text, context=context).rename(context.expand)
+
+
+def selected(there: dict[str, Any] | None, entity_id: str, types: TypeSelection | None = None) -> dict[str, Any]:
+    """The stored entity, if it is there and of these types. Raises NotFound."""
+    if there is None:
+        raise NotFound("the local store has no such entity", field="id", value=entity_id, clause="5.6.2")
+    if types is not None and not types.matches(types_of(there)):
+        raise NotFound("the entity is of no such type", field="type", value=types.text, clause="4.17")
+    return there
+
+
+def update_result(updated: Sequence[str], refused: Mapping[str, str]) -> Reply:
+    """204, or 207 with an UpdateResult (clause 5.2.18) where something was left as it was. Names are IRIs: there is no
+    @context beside them that could say what a short one means."""
+    if not refused:
+        return Reply(204)
+    body = {
+        "updated": [name for name in updated if name not in refused],
+        "notUpdated": [{"attributeName": name, "reason": reason} for name, reason in refused.items()],
+    }
+    return Reply(207, orjson.dumps(body), [JSON])

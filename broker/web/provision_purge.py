@@ -1,0 +1,105 @@
+"""`DELETE /ngsi-ld/v1/entities`: purge what a query finds in the local store (clauses 5.6.21 and 6.4.3.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from broker.federation.engine import federate
+from broker.federation.execute import Limits
+from broker.gateway import Gateway
+from broker.store.entity_change import Change
+from broker.web.endpoint import Call, Reply
+from broker.web.provision_calls import Writer
+from broker.web.reading import tenant
+from schemas.errors import BadRequestData, StoreUnavailable
+from schemas.ngsi_ld.context import Context
+from schemas.ngsi_ld.model import SYSTEM_MEMBERS
+from schemas.ngsi_ld.params import parse_query
+from schemas.ngsi_ld.patch import drop_members, keep_members
+from schemas.ngsi_ld.projection import parse_projection
+from schemas.ngsi_ld.query import EntityQuery
+from schemas.outcome import Status
+
+_FILTERS = (
+    *("id", "type", "idPattern", "attrs", "q", "scopeQ", "csf"),
+    *("georel", "geometry", "coordinates", "geoproperty", "geometryProperty"),
+)
+_PAGE = 1000
+_BUDGET_S = 60.0
+_UNBOUNDED = 2**31
+"""What is found is not passed on, only its ids are kept."""
+
+
+class Purge:
+    """The handler."""
+
+    def __init__(self, writer: Writer, gateway: Gateway) -> None:
+        self._writer = writer
+        self._gateway = gateway
+
+    async def purge(self, call: Call) -> Reply:
+        """Delete the entities that the parameters find, or only the attributes that they name."""
+        params = self._writer.begin(call, *_FILTERS, "keep", "drop")
+        context = await self._writer.reader.context(call)
+        keep, drop = (_names(params.pop(name, None), name, context) for name in ("keep", "drop"))
+        if keep and drop:
+            raise BadRequestData("keep excludes drop", field="keep", clause="5.6.21")
+        params.pop("geometryProperty", None)
+        query, _ = parse_query(params, context, tenant=tenant(call))
+        _check(query)
+        for ids in _chunks(await self._found(call, query.alter(local=True, limit=_PAGE))):
+            await self._writer.change(call, [Change(name, _purging(keep, drop)) for name in ids])
+        return Reply(204)
+
+    async def _found(self, call: Call, query: EntityQuery) -> list[str]:
+        """The ids of the local entities that the query takes."""
+        limits = Limits(_BUDGET_S, _UNBOUNDED, str(call.request), "")
+        ids: list[str] = []
+        while True:
+            result = await federate(
+                query.alter(offset=len(ids)),
+                [source for source in self._gateway.registry.match(query) if not source.network],
+                limits,
+                build=True,
+                max_collect=_UNBOUNDED,
+            )
+            if any(outcome.status not in (Status.OK, Status.EMPTY) for outcome in result.outcomes):
+                raise StoreUnavailable("the local store did not answer")
+            found = [entity["id"] for entity in result.entities or ()]
+            ids += found
+            if len(found) < _PAGE:
+                return ids
+
+
+def _check(query: EntityQuery) -> None:
+    """Raises BadRequestData for a query that is too wide, or looks into linked entities."""
+    if query.q is not None and "join" in query.q.operators:
+        raise BadRequestData("a purge does not look into linked entities", field="q", clause="5.6.21.4")
+    named = query.q is not None and not query.q.attributes <= SYSTEM_MEMBERS
+    if not (query.local or query.types is not None or query.attrs or query.geo is not None or named):
+        raise BadRequestData(
+            "type, attrs, q with an attribute of the entity's own, a geometry or local=true is needed",
+            field="type",
+            clause="5.6.21.4",
+        )
+
+
+def _names(text: str | None, field: str, context: Context) -> frozenset[str]:
+    """Names of members, as IRIs where they are attributes."""
+    if text is None:
+        return frozenset()
+    names = parse_projection(text, field=field, context=context)
+    return frozenset(name if name in ("id", "type", "scope") else context.expand(name) for name in names)
+
+
+def _purging(keep: frozenset[str], drop: frozenset[str]) -> Any:
+    def decide(there: dict[str, Any] | None) -> dict[str, Any] | None:
+        if there is None or not (keep or drop):
+            return None
+        return keep_members(there, keep) if keep else drop_members(there, drop)
+
+    return decide
+
+
+def _chunks(ids: list[str]) -> list[list[str]]:
+    return [ids[at : at + _PAGE] for at in range(0, len(ids), _PAGE)]

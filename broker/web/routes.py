@@ -1,0 +1,317 @@
+"""The table of routes. NGSI-LD's stand as raw ASGI in front of FastAPI, which has the administration and its page."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from broker.contexts.loader import ContextLoader
+from broker.contexts.shelf import Shelf
+from broker.gateway import Gateway
+from broker.identity.callers import Callers
+from broker.registry.enrolment import Enrolment
+from broker.registry.registry import Registry
+from broker.registry.tenants import Tenants
+from broker.settings import Settings
+from broker.store.database import Database
+from broker.store.discovery import LocalDiscovery
+from broker.store.entities import Entities
+from broker.store.entity_maps import EntityMaps
+from broker.store.temporal import Evolutions
+from broker.web import flows, platforms
+from broker.web.contexts import StoredContexts
+from broker.web.counted import Counted
+from broker.web.csources import ContextSources
+from broker.web.discovery import Discovery
+from broker.web.endpoint import Endpoint, Handler, fold
+from broker.web.entities import EntityReads
+from broker.web.entity_maps import EntityMapReads
+from broker.web.health import Health
+from broker.web.info import Info
+from broker.web.metrics import Metrics
+from broker.web.openapi import DocumentedApp
+from broker.web.problems import problem
+from broker.web.provision import Provision
+from broker.web.provision_attributes import Attributes
+from broker.web.provision_batch import Batches
+from broker.web.provision_calls import Writer
+from broker.web.provision_paths import AttributePaths, Collection
+from broker.web.provision_purge import Purge
+from broker.web.query_post import QueryByPost
+from broker.web.reading import Reader
+from broker.web.subscriptions import NoSubscriptions
+from broker.web.temporal_ending import ending
+from broker.web.temporal_routes import temporal_routes
+from schemas.errors import BodyTooLarge, InvalidRequest, KakehashiError, NotFound
+
+_NGSI = "/ngsi-ld/v1"
+_POST = frozenset({"POST"})
+_CREATING = frozenset(
+    f"{_NGSI}/{path}"
+    for path in (
+        "entities",
+        "entityOperations/create",
+        "entityOperations/upsert",
+        "temporal/entities",
+        "temporal/entityOperations/upsert",
+        "subscriptions",
+        "csourceRegistrations",
+        "csourceSubscriptions",
+    )
+)
+"""What makes a tenant that was not there (clause 5.5.10)."""
+_ADMINISTRATION = frozenset({"platforms", "flows", "kpi", "docs", "openapi.json"})
+_TENANTLESS = (f"{_NGSI}/jsonldContexts", f"{_NGSI}/info/")
+
+
+def _in_tenant(path: str) -> bool:
+    """True if a path is answered only for a tenant that exists."""
+    return path.startswith(f"{_NGSI}/") and not path.startswith(_TENANTLESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the composition root lends to the web."""
+
+    gateway: Gateway
+    enrolment: Enrolment
+    registry: Registry
+    callers: Callers
+    contexts: ContextLoader
+    shelf: Shelf
+    tenants: Tenants
+    entities: Entities
+    database: Database
+    metrics: Metrics
+    settings: Settings
+    wrote: Callable[[str, frozenset[str]], Awaitable[None]]
+    missing: Callable[[], Awaitable[list[str]]]
+
+
+def assemble(parts: Parts) -> list[BaseRoute]:
+    """All routes, the hot ones first."""
+    reader = Reader(
+        parts.callers,
+        parts.contexts,
+        parts.settings.max_query_bytes,
+        parts.settings.max_body_bytes,
+        parts.settings.public_url,
+    )
+    reads = EntityReads(parts.gateway, reader)
+    maps = EntityMapReads(parts.gateway, EntityMaps(parts.database), reads, reader)
+    discovery = Discovery(parts.gateway, reader, reads, LocalDiscovery(parts.database))
+    by_post = QueryByPost(reader, reads)
+    writer = Writer(parts.entities, reader, parts.wrote)
+    provision, attributes, batches = Provision(writer), Attributes(writer), Batches(writer)
+    purge = Purge(writer, parts.gateway)
+    sources = ContextSources(parts.enrolment, reader)
+    health = Health(parts.metrics, parts.missing)
+    stored = StoredContexts(parts.shelf, parts.contexts, reader)
+    info = Info(parts.gateway.alias, reader)
+    none = NoSubscriptions(reader)
+
+    def endpoint(path: str, name: str, **methods: Handler) -> Endpoint:
+        return Endpoint(
+            name,
+            parts.metrics,
+            access_log=parts.settings.access_log,
+            tenants=parts.tenants if _in_tenant(path) else None,
+            identify=parts.callers.identify,
+            creates=_POST if path in _CREATING else frozenset(),
+            **methods,
+        )
+
+    def route(path: str, name: str, **methods: Handler) -> list[Route]:
+        return served(path, name, endpoint(path, name, **methods))
+
+    def served(path: str, name: str, app: ASGIApp) -> list[Route]:
+        """The route, and the same with a slash at its end, which many clients put there."""
+        slashed = [] if path.endswith("}") else [Route(path + "/", app)]
+        return [Route(path, app, name=name), *slashed]
+
+    ngsi = _NGSI
+    one = f"{ngsi}/entities/{{entity_id:path}}"
+    entities = endpoint(f"{ngsi}/entities", "entities", GET=maps.query, POST=provision.create, DELETE=purge.purge)
+    entity = endpoint(
+        one,
+        "entity",
+        GET=reads.retrieve,
+        PUT=provision.replace,
+        PATCH=provision.merge,
+        DELETE=provision.delete,
+    )
+    attribute = AttributePaths(
+        entity,
+        endpoint(f"{one}/attrs", "attributes", POST=attributes.append, PATCH=attributes.update),
+        endpoint(
+            f"{one}/attrs/{{attr_id:path}}",
+            "attribute",
+            PATCH=attributes.update_one,
+            PUT=attributes.replace_one,
+            DELETE=ending(attributes.delete_one, Evolutions(parts.database), reader),
+        ),
+    )
+    return [
+        Route(f"{ngsi}/entities", entities, name="entities"),
+        Route(f"{ngsi}/entities/", Collection(entities, entity)),
+        *served(f"{one}/attrs", "attributes", attribute),
+        *served(f"{one}/attrs/{{attr_id:path}}", "attribute", attribute),
+        *served(one, "entity", entity),
+        *route(f"{ngsi}/entityMaps", "entity-maps", GET=maps.create),
+        *route(
+            f"{ngsi}/entityMaps/{{map_id:path}}", "entity-map", GET=maps.retrieve, PATCH=maps.update, DELETE=maps.delete
+        ),
+        *route(f"{ngsi}/types", "types", GET=discovery.types),
+        *route(f"{ngsi}/types/{{type_name:path}}", "type", GET=discovery.type),
+        *route(f"{ngsi}/attributes", "attributes", GET=discovery.attributes),
+        *route(f"{ngsi}/attributes/{{attribute_name:path}}", "attribute", GET=discovery.attribute),
+        *route(f"{ngsi}/entityOperations/query", "query-by-post", POST=by_post.query),
+        *route(f"{ngsi}/entityOperations/create", "batch-create", POST=batches.create),
+        *route(f"{ngsi}/entityOperations/upsert", "batch-upsert", POST=batches.upsert),
+        *route(f"{ngsi}/entityOperations/update", "batch-update", POST=batches.update),
+        *route(f"{ngsi}/entityOperations/merge", "batch-merge", POST=batches.merge),
+        *route(f"{ngsi}/entityOperations/delete", "batch-delete", POST=batches.delete),
+        *route(f"{ngsi}/csourceRegistrations", "registrations", GET=sources.query, POST=sources.create),
+        *route(
+            f"{ngsi}/csourceRegistrations/{{registration_id:path}}",
+            "registration",
+            GET=sources.retrieve,
+            PATCH=sources.update,
+            DELETE=sources.delete,
+        ),
+        *route(f"{ngsi}/jsonldContexts", "contexts", GET=stored.list, POST=stored.add),
+        *route(f"{ngsi}/jsonldContexts/{{context_id:path}}", "context", GET=stored.serve, DELETE=stored.delete),
+        *[
+            found
+            for kind in ("subscriptions", "csourceSubscriptions")
+            for found in (
+                *route(f"{ngsi}/{kind}", kind, GET=none.query, POST=none.create),
+                *route(
+                    f"{ngsi}/{kind}/{{subscription_id:path}}",
+                    kind.removesuffix("s"),
+                    GET=none.retrieve,
+                    PATCH=none.update,
+                    DELETE=none.delete,
+                ),
+            )
+        ],
+        *route(f"{ngsi}/info/sourceIdentity", "identity", GET=info.identity),
+        *route(f"{ngsi}/info/conformance", "conformance", GET=info.conformance),
+        *route("/.well-known/ngsi-ld", "discovery", GET=info.discovery),
+        *temporal_routes(route, reader, parts.gateway, parts.database, parts.settings),
+        *route("/federation/explain", "explain", GET=discovery.explain),
+        *route("/health/live", "live", GET=health.live),
+        *route("/health/ready", "ready", GET=health.ready),
+        *route("/metrics", "metrics", GET=health.metrics),
+        _Rest(
+            Counted(
+                _Announced(administration(parts, reader), most=parts.settings.max_body_bytes),
+                parts.metrics,
+                _ADMINISTRATION,
+                access_log=parts.settings.access_log,
+            )
+        ),
+    ]
+
+
+def administration(parts: Parts, reader: Reader) -> FastAPI:
+    """The FastAPI application: platforms, flows, KPI, and the page that documents everything."""
+    app = DocumentedApp(
+        title="Kakehashi 架け橋",
+        summary="A federated, metered NGSI-LD gateway between the city OSs of Tokyo's areas",
+        version="0.1.0",
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        max_body_size=parts.settings.max_body_bytes,
+    )
+    app.include_router(platforms.routes(parts.enrolment, parts.registry, reader))
+    app.include_router(flows.routes(_Metered(parts.database, parts.settings.public_url, parts.callers)))
+    app.add_exception_handler(KakehashiError, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _problem)
+    return app
+
+
+class _Rest(BaseRoute):
+    """All that no route before it takes. A `Mount` would leave out paths with a line break, for a 404 in plain text."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return Match.FULL, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+class _Announced:
+    """A body that is announced as too large is refused with a problem; the framework below would say so in text."""
+
+    def __init__(self, app: ASGIApp, *, most: int) -> None:
+        self._app = app
+        self._most = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdigit() and int(length) > self._most:
+            error = BodyTooLarge(f"the body has {length[:20]} bytes; at most {self._most} are taken", field="body")
+            await (await _problem(Request(scope), error))(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class _Metered:
+    """What `/flows` and `/kpi` are made of: the administration sees all, a service what it took itself."""
+
+    database: Database
+    public_url: str
+    callers: Callers
+
+    async def authorise(self, request: Request) -> flows.Scope:
+        caller = self.callers.identify(fold(request.headers.raw))
+        return flows.Scope() if caller.admin else flows.Scope(caller.consumer.service)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    status, headers, body = problem(error)
+    return Response(body, status, {k.decode(): v.decode() for k, v in headers})
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    first: dict[str, Any] = error.errors()[0] if isinstance(error, RequestValidationError) else {}
+    field = ".".join(str(p) for p in first.get("loc", ())[1:]) or "body"
+    return await _problem(
+        request, InvalidRequest(str(first.get("msg", "invalid")), field=field, value=first.get("input"))
+    )
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == 404:
+        return await _problem(request, NotFound(f"there is nothing at {request.url.path}", field="path"))
+    if not isinstance(error, HTTPException):
+        return await _problem(request, error)
+    if error.status_code == 413:
+        return await _problem(request, BodyTooLarge("the body has more bytes than are taken", field="body"))
+    if error.status_code == 400:
+        return await _problem(request, InvalidRequest(str(error.detail), field="body"))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return Response(b"", error.status_code, headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of all routes of a path; the framework knows those of the first one only."""
+    asked = ({**request.scope, "method": method} for method in ("DELETE", "GET", "PATCH", "POST", "PUT"))
+    return [s["method"] for s in asked if any(r.matches(s)[0] is Match.FULL for r in request.app.router.routes)]
