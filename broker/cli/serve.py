@@ -60,7 +60,9 @@ def serve(
     _pass_on("access_log", None if access_log is None else str(access_log).lower())
     settings = load()
     check_reach(settings, host)
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # SIGINT too: whoever starts us in the background of a script has it ignored until somebody says otherwise
+        signal.signal(number, _stop)
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         listener = stack.enter_context(listen(host, port))
         if workers > 1:
@@ -195,5 +197,5 @@ def _private_folder() -> Iterator[str]:
 
 
 def _stop(*_: object) -> None:
-    """SIGTERM before uvicorn listens to it, and when it hands it on at its end: an orderly end."""
+    """A signal to stop, before uvicorn listens to it, and when it hands it on at its end: an orderly end."""
     raise KeyboardInterrupt

@@ -267,3 +267,14 @@ def test_ctrl_c_is_an_orderly_end_too(serve: Start) -> None:
     served = serve(access="open")
     served.process.send_signal(signal.SIGINT)
     assert served.process.wait(30) == 0
+
+
+def test_ctrl_c_ends_what_a_script_started_in_the_background(serve: Start) -> None:
+    """Such a child begins with SIGINT ignored (POSIX, asynchronous lists), and an ignored signal stays ignored."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        served = serve(access="open")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    served.process.send_signal(signal.SIGINT)
+    assert served.process.wait(30) == 0
