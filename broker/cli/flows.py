@@ -34,8 +34,8 @@ def flows(
     as_csv: Annotated[bool, typer.Option("--csv", help="flows.csv")] = False,
 ) -> None:
     """The latest flows of the last day, or since --from, in the order in which they were committed."""
-    from broker.web.flow_formats import FlowFormat, dump, to_object
-    from broker.web.flow_parameters import parse_flows
+    from broker.web.administration.flow_formats import FlowFormat, dump, to_object
+    from broker.web.administration.flow_parameters import parse_flows
 
     session = session_of(context)
     chosen = [f for f, on in zip(FlowFormat, (as_json, as_ndjson, as_csv), strict=True) if on]

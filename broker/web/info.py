@@ -12,7 +12,7 @@ import orjson
 from broker.federation.via import pseudonym
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import PLAIN, VERSION, Media, choose
-from broker.web.openapi_operations import OPERATIONS
+from broker.web.openapi.operations import OPERATIONS
 from broker.web.reading import Reader, base_url, tenant
 from schemas.errors import InvalidRequest
 

@@ -27,30 +27,30 @@ from broker.store.discovery import LocalDiscovery
 from broker.store.entities import Entities
 from broker.store.entity_maps import EntityMaps
 from broker.store.temporal import Evolutions
-from broker.web import flows, platforms
+from broker.web.administration import flows, platforms
+from broker.web.consumption.discovery import Discovery
+from broker.web.consumption.entities import EntityReads
+from broker.web.consumption.entity_maps import EntityMapReads
+from broker.web.consumption.query_post import QueryByPost
 from broker.web.contexts import StoredContexts
 from broker.web.counted import Counted
 from broker.web.csources import ContextSources
-from broker.web.discovery import Discovery
 from broker.web.endpoint import Endpoint, Handler, fold
-from broker.web.entities import EntityReads
-from broker.web.entity_maps import EntityMapReads
 from broker.web.health import Health
 from broker.web.info import Info
 from broker.web.metrics import Metrics
-from broker.web.openapi import DocumentedApp
+from broker.web.openapi.document import DocumentedApp
 from broker.web.problems import problem
-from broker.web.provision import Provision
-from broker.web.provision_attributes import Attributes
-from broker.web.provision_batch import Batches
-from broker.web.provision_calls import Writer
-from broker.web.provision_paths import AttributePaths, Collection
-from broker.web.provision_purge import Purge
-from broker.web.query_post import QueryByPost
+from broker.web.provision.attributes import Attributes
+from broker.web.provision.batch import Batches
+from broker.web.provision.calls import Writer
+from broker.web.provision.entities import Provision
+from broker.web.provision.paths import AttributePaths, Collection
+from broker.web.provision.purge import Purge
 from broker.web.reading import Reader
 from broker.web.subscriptions import NoSubscriptions
-from broker.web.temporal_ending import ending
-from broker.web.temporal_routes import temporal_routes
+from broker.web.temporal.ending import ending
+from broker.web.temporal.routes import temporal_routes
 from schemas.errors import BodyTooLarge, InvalidRequest, KakehashiError, NotFound
 
 _NGSI = "/ngsi-ld/v1"

@@ -23,7 +23,7 @@ from test_examples import environment_file
 
 from broker.cli.main import app
 from broker.settings import PREFIX, Settings
-from broker.web.openapi_operations import OPERATIONS
+from broker.web.openapi.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -15,8 +15,8 @@ from broker.app import create_app
 from broker.settings import Access, Settings
 from broker.store.database import Database
 from broker.store.services import Service, Services
-from broker.web.openapi import document_ngsi_ld
-from broker.web.openapi_parameters import PARAMETERS, RESPONSE_HEADERS
+from broker.web.openapi.document import document_ngsi_ld
+from broker.web.openapi.parameters import PARAMETERS, RESPONSE_HEADERS
 from broker.web.problems import TABLE
 
 TEXT = (DOCS / "api.md").read_text()

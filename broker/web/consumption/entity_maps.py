@@ -15,8 +15,8 @@ from broker.entity_maps import MappedQueries, bounded
 from broker.gateway import Envelope, Gateway
 from broker.identity.callers import Caller
 from broker.store.entity_maps import EntityMaps, StoredMap
+from broker.web.consumption.entities import EntityReads, add_provenance, formed, page_links, told
 from broker.web.endpoint import Call, Headers, Reply
-from broker.web.entities import EntityReads, add_provenance, formed, page_links, told
 from broker.web.negotiation import PLAIN, Media, body_media, choose
 from broker.web.reading import Reader, accepted, read_json, tenant
 from broker.web.rendering import widened

@@ -13,11 +13,11 @@ import orjson
 from broker.gateway import Gateway
 from broker.local.temporal import Evolved, TemporalReads
 from broker.metering.record import record
+from broker.web.consumption.entities import server_timing
 from broker.web.endpoint import Call, Headers, Reply
-from broker.web.entities import server_timing
 from broker.web.negotiation import PLAIN, Media, choose
 from broker.web.reading import Reader, tenant
-from broker.web.temporal_target import target
+from broker.web.temporal.target import target
 from schemas.flow import Provider
 from schemas.ngsi_ld.temporal import TemporalQuery
 from schemas.ngsi_ld.temporal_params import parse_temporal_body, parse_temporal_query, parse_temporal_retrieve

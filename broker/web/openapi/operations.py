@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from broker.web.openapi_consumption import DISCOVERY, LINKING, SELECTING, by_post, one_or_flat
-from broker.web.openapi_contexts import CONTEXT_OPERATIONS
-from broker.web.openapi_entity_maps import MAPPED, entity_map_operations
-from broker.web.openapi_model import JSON, Answer, Content, Json, Operation
-from broker.web.openapi_provision import PROVISION, SHELTER
-from broker.web.openapi_subscriptions import SUBSCRIPTION_OPERATIONS
-from broker.web.temporal_openapi import TEMPORAL
+from broker.web.openapi.consumption import DISCOVERY, LINKING, SELECTING, by_post, one_or_flat
+from broker.web.openapi.contexts import CONTEXT_OPERATIONS
+from broker.web.openapi.entity_maps import MAPPED, entity_map_operations
+from broker.web.openapi.model import JSON, Answer, Content, Json, Operation
+from broker.web.openapi.provision import PROVISION, SHELTER
+from broker.web.openapi.subscriptions import SUBSCRIPTION_OPERATIONS
+from broker.web.openapi.temporal import TEMPORAL
 
 NGSI = "/ngsi-ld/v1"
 _RENDERING = ("attrs", "pick", "omit", "options", "format", "lang", "geometryProperty", "local", *LINKING)

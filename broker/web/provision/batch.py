@@ -13,8 +13,8 @@ from broker.store.entity_change import Change, Decide, Done
 from broker.web.endpoint import Call, Reply
 from broker.web.negotiation import Media, body_media
 from broker.web.problems import document as problem_document
-from broker.web.provision import merging
-from broker.web.provision_calls import JSON, Writer, options_of, selected
+from broker.web.provision.calls import JSON, Writer, options_of, selected
+from broker.web.provision.entities import merging
 from schemas.errors import AlreadyExists, BadRequestData, InvalidRequest, KakehashiError
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.entity import parse_entity, without_keywords

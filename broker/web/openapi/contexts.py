@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.web.openapi_model import JSON, Answer, Content, Json, Operation
+from broker.web.openapi.model import JSON, Answer, Content, Json, Operation
 
 _NGSI = "/ngsi-ld/v1"
 _HOSTED: Json = {"@context": {"capacity": "https://smartdatamodels.org/dataModel.Example/capacity"}}

@@ -14,8 +14,8 @@ from broker.store.database import Database
 from broker.store.temporal import Evolutions
 from broker.store.temporal_read import EvolutionReads
 from broker.web.reading import Reader
-from broker.web.temporal import TemporalWrites
-from broker.web.temporal_reads import TemporalViews
+from broker.web.temporal.reads import TemporalViews
+from broker.web.temporal.writes import TemporalWrites
 from schemas.flow import Provider
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from broker.web.openapi_consumption import CONSUMPTION_PARAMETERS, CONSUMPTION_SCHEMAS
-from broker.web.openapi_contexts import CONTEXT_PARAMETERS, CONTEXT_SCHEMAS
-from broker.web.openapi_entity_maps import ENTITY_MAP_HEADER, ENTITY_MAP_PARAMETERS, ENTITY_MAP_SCHEMAS
-from broker.web.openapi_model import Json, query_parameter
-from broker.web.openapi_provision import PROVISION_PARAMETERS, PROVISION_SCHEMAS
-from broker.web.openapi_subscriptions import SUBSCRIPTION_PARAMETERS
-from broker.web.temporal_openapi import CONTENT_RANGE, TEMPORAL_PARAMETERS
+from broker.web.openapi.consumption import CONSUMPTION_PARAMETERS, CONSUMPTION_SCHEMAS
+from broker.web.openapi.contexts import CONTEXT_PARAMETERS, CONTEXT_SCHEMAS
+from broker.web.openapi.entity_maps import ENTITY_MAP_HEADER, ENTITY_MAP_PARAMETERS, ENTITY_MAP_SCHEMAS
+from broker.web.openapi.model import Json, query_parameter
+from broker.web.openapi.provision import PROVISION_PARAMETERS, PROVISION_SCHEMAS
+from broker.web.openapi.subscriptions import SUBSCRIPTION_PARAMETERS
+from broker.web.openapi.temporal import CONTENT_RANGE, TEMPORAL_PARAMETERS
 
 _REGISTRATION = "urn:ngsi-ld:ContextSourceRegistration:takeshiba"
 _ID = "urn:ngsi-ld:EvacuationShelter:13103-0001"

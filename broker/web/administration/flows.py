@@ -12,8 +12,8 @@ from broker.kpi.compute import compute
 from broker.kpi.show import to_dict
 from broker.store.database import Database
 from broker.store.flows import Cursor, read_flows
-from broker.web.flow_formats import MEDIA, FlowFormat, choose_format, dump
-from broker.web.flow_parameters import DEFAULT, MOST, parse_flows, parse_kpi
+from broker.web.administration.flow_formats import MEDIA, FlowFormat, choose_format, dump
+from broker.web.administration.flow_parameters import DEFAULT, MOST, parse_flows, parse_kpi
 
 _Text = str | None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from broker.store.temporal import Evolutions
 from broker.web.endpoint import Call, Handler, Reply
 from broker.web.reading import Reader, tenant
-from broker.web.temporal_target import target
+from broker.web.temporal.target import target
 from schemas.errors import NotFound
 
 _ENTITIES = b"/ngsi-ld/v1/entities/"

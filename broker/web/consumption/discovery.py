@@ -15,8 +15,8 @@ import orjson
 from broker.federation.discover import promised
 from broker.gateway import Delivery, Gateway
 from broker.store.discovery import LocalDiscovery
+from broker.web.consumption.entities import EntityReads, add_provenance
 from broker.web.endpoint import Call, Headers, Reply
-from broker.web.entities import EntityReads, add_provenance
 from broker.web.negotiation import PLAIN, Media, choose
 from broker.web.reading import Reader, tenant
 from broker.web.rendering import context_document

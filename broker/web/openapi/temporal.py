@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.web.openapi_model import Answer, Content, Json, Operation, query_parameter
+from broker.web.openapi.model import Answer, Content, Json, Operation, query_parameter
 
 _NGSI = "/ngsi-ld/v1/temporal"
 _TEXT: Json = {"type": "string", "minLength": 1}

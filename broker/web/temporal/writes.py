@@ -7,7 +7,7 @@ from urllib.parse import quote
 from broker.store.temporal import Evolutions
 from broker.web.endpoint import Call, Reply
 from broker.web.reading import Reader, tenant
-from broker.web.temporal_target import target
+from broker.web.temporal.target import target
 from schemas.errors import BadRequestData, InvalidRequest
 from schemas.ngsi_ld.names import is_uri
 from schemas.ngsi_ld.temporal_entity import parse_evolution, parse_instance

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.web.openapi_model import Answer, Content, Json, Operation
+from broker.web.openapi.model import Answer, Content, Json, Operation
 
 _MAPS = "/ngsi-ld/v1/entityMaps"
 _ID = "urn:ngsi-ld:entitymap:0f8fad5bd9cb469fa16570867728950e"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from broker.web.openapi_model import Answer, Content, Json, Operation
+from broker.web.openapi.model import Answer, Content, Json, Operation
 
 _ID = "urn:ngsi-ld:Subscription:occupancy"
 _PROBLEM = (Content("Problem", media=("application/problem+json",)),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.web.openapi_model import JSON, Answer, Content, Json, Operation, query_parameter
+from broker.web.openapi.model import JSON, Answer, Content, Json, Operation, query_parameter
 
 _NGSI = "/ngsi-ld/v1"
 _ONE = f"{_NGSI}/entities/{{entity_id}}"

@@ -7,8 +7,8 @@ from typing import Any
 from broker.store.entities import created
 from broker.store.entity_change import Change
 from broker.web.endpoint import Call, Reply
-from broker.web.provision_calls import Writer, options_of, selected, selection_of
-from broker.web.provision_paths import entity_id_of, location
+from broker.web.provision.calls import Writer, options_of, selected, selection_of
+from broker.web.provision.paths import entity_id_of, location
 from schemas.errors import BadRequestData, InvalidRequest
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.entity import parse_entity

@@ -9,7 +9,7 @@ from broker.federation.execute import Limits
 from broker.gateway import Gateway
 from broker.store.entity_change import Change
 from broker.web.endpoint import Call, Reply
-from broker.web.provision_calls import Writer
+from broker.web.provision.calls import Writer
 from broker.web.reading import tenant
 from schemas.errors import BadRequestData, StoreUnavailable
 from schemas.ngsi_ld.context import Context

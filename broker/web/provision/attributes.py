@@ -7,8 +7,8 @@ from typing import Any
 
 from broker.store.entity_change import Change
 from broker.web.endpoint import Call, Reply
-from broker.web.provision_calls import Writer, flag, options_of, selected, selection_of, update_result
-from broker.web.provision_paths import attribute_of, entity_id_of
+from broker.web.provision.calls import Writer, flag, options_of, selected, selection_of, update_result
+from broker.web.provision.paths import attribute_of, entity_id_of
 from schemas.errors import BadRequestData, InvalidRequest
 from schemas.ngsi_ld.entity_fragment import Fragment, parse_fragment
 from schemas.ngsi_ld.names import is_uri

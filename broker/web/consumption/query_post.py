@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import orjson
 
+from broker.web.consumption.entities import EntityReads, formed
 from broker.web.endpoint import Call, Reply
-from broker.web.entities import EntityReads, formed
 from broker.web.negotiation import Media
 from broker.web.reading import Reader, accepted, tenant
 from schemas.errors import InvalidRequest

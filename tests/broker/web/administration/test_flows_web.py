@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request, Response
 
 from broker.store.database import Database
 from broker.store.flows_write import COLUMNS, row
-from broker.web.flows import Scope, routes
+from broker.web.administration.flows import Scope, routes
 from broker.web.problems import problem
 from schemas.errors import KakehashiError, Unauthorized
 from schemas.flow import Consumer, Flow, Provider, uuid7

@@ -17,11 +17,11 @@ from starlette.routing import Route, Router
 
 from broker.app import create_app
 from broker.settings import Access, Settings
-from broker.web.openapi import DocumentedApp, document_ngsi_ld
-from broker.web.openapi_model import Operation
-from broker.web.openapi_operations import OPERATIONS
-from broker.web.openapi_page import choose_language, render_docs
-from broker.web.openapi_parameters import PARAMETERS
+from broker.web.openapi.document import DocumentedApp, document_ngsi_ld
+from broker.web.openapi.model import Operation
+from broker.web.openapi.operations import OPERATIONS
+from broker.web.openapi.page import choose_language, render_docs
+from broker.web.openapi.parameters import PARAMETERS
 from schemas.ngsi_ld import params
 
 Json = dict[str, Any]
