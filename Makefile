@@ -24,8 +24,9 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup      ## three areas, one question; ARGS="--once" ends after the tour
 	$(BIN)/kakehashi demo $(ARGS)
 
-test: setup      ## everything: a real PostgreSQL, real HTTP servers
-	$(RUN) pytest -n 2 --dist loadfile $(ARGS)
+test: setup      ## everything: a real PostgreSQL, real HTTP servers; what failed is tried once more, alone
+	$(RUN) pytest -n 2 --dist loadfile $(ARGS) || { test $$? -eq 1 && \
+	  $(RUN) pytest -n 0 --last-failed --last-failed-no-failures none $(ARGS); }
 
 lint: setup      ## ruff, mypy strict, import-linter
 	$(RUN) ruff check .

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from schemas.errors import Forbidden, Unauthorized
 from schemas.flow import ANONYMOUS, Consumer
+from schemas.roles import Role
 
 _HOW = (
     "send an API key as `Authorization: Bearer kk_…` or `X-API-Key: kk_…`; an operator makes one with "
@@ -23,6 +24,11 @@ class Caller:
 
     consumer: Consumer
     admin: bool = False
+    roles: frozenset[Role] = frozenset({Role.SERVICE})
+
+    def may(self, *roles: Role) -> bool:
+        """It has one of these roles, or may administer."""
+        return self.admin or not self.roles.isdisjoint(roles)
 
 
 class Callers:
@@ -58,6 +64,13 @@ class Callers:
             batch = headers.get(b"kakehashi-use") == b"batch"
             return Caller(Consumer(ANONYMOUS.service, batch=True) if batch else ANONYMOUS, admin=True)
         raise Unauthorized("who is asking? " + _HOW)
+
+    def require(self, headers: dict[bytes, bytes], *roles: Role) -> Caller:
+        """The caller, if it has one of these roles or may administer; Forbidden (403) if not, Unauthorized (401)."""
+        caller = self.identify(headers)
+        if not caller.may(*roles):
+            raise Forbidden(f"this needs one of the roles: {', '.join(sorted(roles))}")
+        return caller
 
     def administer(self, headers: dict[bytes, bytes]) -> Caller:
         """The caller, if it may administer; Forbidden (403) if it is only a service."""

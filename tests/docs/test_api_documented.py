@@ -89,8 +89,8 @@ def test_every_header_of_ours_is_told() -> None:
     told = {code(cells[0])[0] for cells in rows(TEXT, 2)}
     documented = {p["name"] for p in PARAMETERS.values() if p["in"] == "header"} | set(RESPONSE_HEADERS)
     assert documented - {"Location"} <= told
-    read = [*(ROOT / "broker/web").glob("*.py"), *(ROOT / "broker/identity").glob("*.py")]
-    source = "".join(p.read_text() for p in read if "openapi" not in p.name)
+    read = [*(ROOT / "broker/web").rglob("*.py"), *(ROOT / "broker/identity").rglob("*.py")]
+    source = "".join(p.read_text() for p in read if "openapi" not in p.parts)
     sent = {name.lower() for name in re.findall(r"b?\"((?:[Kk]akehashi|ngsild|NGSILD)-[A-Za-z-]+)\"", source)}
     assert sent == {name.lower() for name in told if name.lower().startswith(("kakehashi-", "ngsild-"))}
 

@@ -9,6 +9,7 @@ import pytest
 from broker.identity.callers import Callers
 from schemas.errors import Forbidden, Unauthorized
 from schemas.flow import ANONYMOUS, Consumer
+from schemas.roles import Role
 
 ADMIN = "an-admin-key"
 APP, NIGHTLY = Consumer("app", "Org", "Project", "toyosu"), Consumer("nightly", batch=True)
@@ -93,3 +94,11 @@ def test_in_open_mode_everyone_may_do_everything_and_keys_still_tell_services() 
     assert callers.identify({b"kakehashi-use": b"batch"}).consumer == Consumer("anonymous", batch=True)
     assert callers.identify(bearer("kk_app")).consumer == APP
     assert callers.identify(bearer("unknown")).consumer == ANONYMOUS
+
+
+def test_a_role_is_required_of_all_but_the_administration() -> None:
+    callers = made()
+    assert callers.require(bearer("kk_app"), Role.SERVICE, Role.AUDITOR).consumer == APP
+    assert callers.require(bearer(ADMIN), Role.SECRETARIAT).admin
+    with pytest.raises(Forbidden, match="secretariat"):
+        callers.require(bearer("kk_app"), Role.SECRETARIAT)
