@@ -69,6 +69,9 @@ class Settings(BaseModel):
         10 * 1024 * 1024
     )
     max_query_bytes: Annotated[int, Field(ge=1024, le=60_000, description="Bytes of a request's query string")] = 32_768
+    temporal_page: Annotated[
+        int, Field(ge=1, le=1000, description="Instances of one entity on a page of a temporal answer")
+    ] = 20
     breaker_failures: Annotated[
         int, Field(ge=1, le=1000, description="Failures in a row after which a source is left alone")
     ] = 5

@@ -177,6 +177,7 @@ SETTINGS_JA: Mapping[str, str] = {
     "max_source_bytes": "1リクエストで1つの提供元から読むバイト数の上限",
     "max_body_bytes": "リクエスト本文のバイト数の上限",
     "max_query_bytes": "クエリ文字列のバイト数の上限",
+    "temporal_page": "時系列の応答1ページに載せる、エンティティ1件あたりのインスタンス数",
     "breaker_failures": "提供元への問い合わせを止める連続失敗数",
     "breaker_cooldown_ms": "止めた提供元を再び試すまでの時間(ミリ秒)",
     "probe_interval_s": "未検証のプラットフォームを検査する間隔(秒)",

@@ -17,7 +17,7 @@ from adapters.contract import Adapter, Manifest, Page, Services, SourceContext
 from adapters.query_memory import fits
 from broker.store.entities import Entities, StoredEntity
 from broker.store.entity_filter import Where
-from broker.store.entity_prefilter import by_index, id_prefix, prefilter
+from broker.store.entity_prefilter import by_index, id_prefix, prefilter, scoped
 from schemas.capability import Capabilities, Paging, Pushdown, Residual
 from schemas.errors import Retryable, SourceTimeout, SourceTooLarge, StoreUnavailable, Unavailable
 from schemas.ngsi_ld.context import Context
@@ -212,6 +212,10 @@ def to_where(query: EntityQuery) -> Where:
     types = query.types
     geo = query.geo
     predicate = None if query.q is None or "join" in query.q.operators else prefilter(query.q, query.context)
+    indexed = predicate is not None and query.q is not None and by_index(query.q)
+    one_of = () if query.scope is None else query.scope.one_of
+    if query.scope is not None and not one_of and (scopes := scoped(query.scope)) is not None:
+        predicate = scopes if predicate is None else f"({predicate} && {scopes})"
     area = None
     if geo is not None and geo.bbox is not None:
         area = (expand(geo.geoproperty), geo.bbox)
@@ -221,13 +225,13 @@ def to_where(query: EntityQuery) -> Where:
         id_prefix="" if query.id_pattern is None else id_prefix(query.id_pattern),
         attrs_any=[expand(a) for a in query.attrs or _selecting(query.pick)],
         area=area,
-        containing=() if query.scope is None else _scoped(query.scope.one_of),
+        containing=_contained(one_of),
         predicate=predicate,
-        by_index=predicate is not None and query.q is not None and by_index(query.q),
+        by_index=indexed,
     )
 
 
-def _scoped(scopes: tuple[str, ...]) -> list[dict[str, Any]]:
+def _contained(scopes: tuple[str, ...]) -> list[dict[str, Any]]:
     """What an entity of one of these scopes contains: it may have one or several."""
     return [{"scope": held} for scope in scopes for held in (scope, [scope])]
 

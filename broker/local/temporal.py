@@ -13,8 +13,6 @@ from schemas.ngsi_ld.temporal import Form, Selector, TemporalQuery, Window
 from schemas.ngsi_ld.temporal_scope import bounded
 from schemas.ngsi_ld.temporal_view import Head, Point, Range, cut, evolution, present
 
-PAGE: Final = 20
-"""Instances of one entity on a page (clause 6.3.10)."""
 _MANY: Final = 1000
 """Instances of one entity that are read together with those of others."""
 _WHOLE: Final = 100_000
@@ -35,8 +33,10 @@ class Evolved:
 class TemporalReads:
     """All methods raise StoreUnavailable, and TooManyResults where more would have to be read than is sensible."""
 
-    def __init__(self, reads: EvolutionReads) -> None:
+    def __init__(self, reads: EvolutionReads, *, page: int) -> None:
+        """`page`: instances of one entity on a page (clause 6.3.10)."""
         self._reads = reads
+        self._most = page
 
     async def retrieve(self, tenant: str, entity: str, query: TemporalQuery) -> Evolved:
         """Clause 5.7.3. NotFound, also if nothing of what was asked for is there."""
@@ -77,15 +77,15 @@ class TemporalReads:
             else:
                 points = await self._page(tenant, ids, query)
             if query.form is not Form.AGGREGATED:
-                points, partial = cut(points, query.window, PAGE)
+                points, partial = cut(points, query.window, self._most)
             if partial is not None:
                 absent = await self._reads.attributes(tenant, ids, query.window, _shown(query))
         made = [present(head, points[head.id], absent.get(head.id, ()), query) for head in heads]
         return Evolved([one for one in made if one], partial)
 
     async def _page(self, tenant: str, ids: Sequence[str], query: TemporalQuery) -> dict[str, list[Point]]:
-        found = await self._reads.instances(tenant, ids, query.window, _shown(query), limit=PAGE + 1)
-        crowded = [name for name, rows in found.items() if len(rows) > PAGE and rows[0].at == rows[PAGE].at]
+        found = await self._reads.instances(tenant, ids, query.window, _shown(query), limit=self._most + 1)
+        crowded = [name for name, rows in found.items() if len(rows) > self._most and rows[0].at == rows[self._most].at]
         if crowded:
             found |= await self._all(tenant, crowded, query, query.window)
         return found

@@ -1,4 +1,4 @@
-"""What SQL can see of a q (clause 4.9), as one jsonpath predicate over a stored entity. Pure.
+"""What SQL can see of a q (clause 4.9) and of a scope query, as one jsonpath predicate over a stored entity. Pure.
 
 The predicate holds for every entity that the query matches and for some that it doesn't: the caller looks at those that
 are left (`schemas.ngsi_ld.q`). So whatever is not certain is no condition: negations (what has expired is still
@@ -19,6 +19,7 @@ from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.instants import read_datetime
 from schemas.ngsi_ld.model import ATTRIBUTE_MEMBERS, ENTITY_MEMBERS
 from schemas.ngsi_ld.q import And, Comparison, Exists, Literal, Node, Or, Path, Q, Range, Values
+from schemas.ngsi_ld.scope import ScopePattern, ScopeQuery
 
 _HOLDERS: Final = ("value", "json", "valueList")
 """Members whose values may be compound."""
@@ -53,6 +54,23 @@ def _by_index(node: Node) -> bool:
     literals = node.value.items if isinstance(node.value, Values) else (node.value,)
     # The index knows no sign, which jsonpath has as an operator.
     return all(isinstance(item, Literal) and _certain(item) and not _number(item).startswith("-") for item in literals)
+
+
+def scoped(query: ScopeQuery) -> str | None:
+    """The same of a scope query (clause 4.19), for its wildcards too; None if it takes any entity with a scope."""
+    tests = []
+    for wanted in query.alternatives:
+        told = [f'$."scope" like_regex {_quoted(_scope_regex(pattern))}' for pattern in wanted if pattern.levels]
+        if not told:
+            return None
+        tests.append(told[0] if len(told) == 1 else f"({' && '.join(told)})")
+    return _any(iter(tests))
+
+
+def _scope_regex(pattern: ScopePattern) -> str:
+    """Levels are letters, digits and _, so nothing has to be escaped; slashes that part nothing count for nothing."""
+    levels = "/+".join("[^/]+" if level == "+" else level for level in pattern.levels)
+    return f"^/*{levels}({'/.*' if pattern.below else '/*'})?$"
 
 
 def id_prefix(pattern: str) -> str:

@@ -36,7 +36,7 @@ Bounds = tuple[float, float, float, float]
 class GeoQuery:
     """One relation to one reference geometry. `coordinates` are nested tuples, longitude before latitude, WGS 84.
 
-    `max_distance` and `min_distance` are metres; at least one is set for `near`, none otherwise.
+    `max_distance` and `min_distance` are metres; a `near` that was parsed has one of them, nothing else any.
     """
 
     georel: str
@@ -190,16 +190,12 @@ def _relation(text: str) -> tuple[str, float | None, float | None]:
         if modifiers:
             raise _bad("georel", f"{name} takes no modifier", text)
         return name, None, None
-    found: dict[str, float] = {}
-    for modifier in modifiers:
-        seen = _MODIFIER.fullmatch(modifier)
-        metres = float(seen[2]) if seen else 0.0
-        if not seen or not 0 < metres < 1e12 or seen[1] in found:
-            raise _bad("georel", "near needs maxDistance==… or minDistance==…, a positive number of metres", text)
-        found[seen[1]] = metres
-    if not found:
-        raise _bad("georel", "near needs ;maxDistance==… or ;minDistance==… (metres)", text)
-    return name, found.get("maxDistance"), found.get("minDistance")
+    # the grammar has exactly one distance
+    seen = _MODIFIER.fullmatch(modifiers[0]) if len(modifiers) == 1 else None
+    metres = float(seen[2]) if seen else 0.0
+    if not seen or not 0 < metres < 1e12:
+        raise _bad("georel", "near needs one of ;maxDistance==… and ;minDistance==…, a positive number of metres", text)
+    return name, metres if seen[1] == "maxDistance" else None, metres if seen[1] == "minDistance" else None
 
 
 def _coordinates(given: object) -> object:

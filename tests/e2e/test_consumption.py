@@ -117,6 +117,19 @@ def test_a_query_by_post_is_answered_like_the_get(held: Space) -> None:
     assert posted.headers["ngsild-results-count"] == got.headers["ngsild-results-count"] == "2"
 
 
+def test_pages_of_a_query_by_post(held: Space) -> None:
+    document = {"type": "Query", "entities": [{"type": "House"}]}
+    path, seen = f"{NGSI}/entityOperations/query?limit=3&options=sysAttrs", []
+    while path:
+        answer = held.client.post(path, json=document, headers={"ngsild-tenant": held.tenant})
+        assert answer.status_code == 200, answer.text
+        seen.append([entity["id"][-1] for entity in answer.json()])
+        path = answer.links.get("next", {}).get("url", "")
+        assert not path or path.startswith(f"{NGSI}/entityOperations/query?options=sysAttrs&limit=3&offset=3")
+    assert seen == [["a", "b", "c"], ["d"]]
+    assert answer.links["prev"]["url"].endswith("limit=3&offset=0")
+
+
 def test_a_retry_asks_the_same_in_its_body(held: Space) -> None:
     def retried(name: str) -> Any:
         return held.client.post(

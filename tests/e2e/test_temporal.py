@@ -205,6 +205,14 @@ def test_bad_questions_are_named(evolutions: Evolutions, params: dict[str, str],
     assert answer.json()["field"] in (field, "q")
 
 
+def test_parameters_of_a_write_come_before_its_body(evolutions: Evolutions) -> None:
+    answer = evolutions.space.client.post(
+        "/ngsi-ld/v1/temporal/entities", json={"no": "evolution"}, params={"notAParameter": "1"}
+    )
+    assert (answer.status_code, answer.json()["field"]) == (400, "notAParameter")
+    assert answer.json()["type"].endswith("InvalidRequest")
+
+
 def test_a_question_may_not_be_too_wide(evolutions: Evolutions) -> None:
     problem(evolutions("GET", TEMPORAL, id=ID, **ALWAYS), 400, "type")
     assert evolutions("GET", TEMPORAL, local="true", **ALWAYS).json() == []

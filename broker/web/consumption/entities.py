@@ -22,6 +22,7 @@ from schemas.ngsi_ld.params import parse_query, parse_retrieve
 from schemas.ngsi_ld.query import EntityQuery, Rendering
 from schemas.outcome import Outcome
 
+_ENTITIES = "/ngsi-ld/v1/entities"
 _CACHED_QUERIES = 512
 _CACHED_BYTES = 2048
 _TOO_DEEP = '199 kakehashi "Partial answer, entities that are nested too deep are left out"'
@@ -176,19 +177,19 @@ def _link(context: Context) -> bytes:
     return context.link_header().encode("latin-1")
 
 
-def page_links(call: Call, query: EntityQuery, result: Result, media: Media) -> str:
-    """`next` and `prev` (clause 6.3.10), with everything else as it was asked."""
+def page_links(call: Call, query: EntityQuery, result: Result, media: Media, path: str = _ENTITIES) -> str:
+    """`next` and `prev` (clause 6.3.10), with everything else as it was asked. `path`: where the question was put."""
     links = []
     if result.more and query.limit:
-        links.append(_page_link(call, query.offset + query.limit, query.limit, "next", media))
+        links.append(_page_link(call, query.offset + query.limit, query.limit, "next", media, path))
     if query.offset > 0:
-        links.append(_page_link(call, max(0, query.offset - query.limit), query.limit, "prev", media))
+        links.append(_page_link(call, max(0, query.offset - query.limit), query.limit, "prev", media, path))
     return ", ".join(links)
 
 
-def _page_link(call: Call, offset: int, limit: int, rel: str, media: Media) -> str:
+def _page_link(call: Call, offset: int, limit: int, rel: str, media: Media, path: str) -> str:
     raw = call.scope["query_string"].decode("latin-1")
     kept = [p for p in raw.split("&") if p and p.partition("=")[0] not in ("offset", "limit")]
     # what is not ASCII or could end the reference is encoded; what is encoded already stays
     query = quote("&".join([*kept, f"limit={limit}", f"offset={offset}"]), safe="&=%,;:|!~()[].*'+$@/?")
-    return f'</ngsi-ld/v1/entities?{query}>; rel="{rel}"; type="{media}"'
+    return f'<{path}?{query}>; rel="{rel}"; type="{media}"'

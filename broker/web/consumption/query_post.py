@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from broker.web.consumption.entities import EntityReads, formed
+from broker.web.consumption.entities import EntityReads, formed, page_links
 from broker.web.endpoint import Call, Reply
 from broker.web.negotiation import Media
 from broker.web.reading import Reader, accepted, tenant
@@ -12,6 +12,7 @@ from schemas.errors import InvalidRequest
 from schemas.ngsi_ld.params import parse_query
 from schemas.ngsi_ld.query_object import read_query_object
 
+_PATH = "/ngsi-ld/v1/entityOperations/query"
 _IN_URI = frozenset({"limit", "offset", "count", "options", "format", "local", "lang", "geometryProperty"})
 
 
@@ -42,5 +43,8 @@ class QueryByPost:
         )
         rendering = formed(rendering, media, call.headers.get(b"prefer", b""))
         envelope = self._reader.envelope(call, caller, orjson.dumps(document, option=orjson.OPT_SORT_KEYS))
-        reply, _ = await self._reads.answer(envelope, query, rendering, media)
+        reply, result = await self._reads.answer(envelope, query, rendering, media)
+        if links := page_links(call, query, result, media, _PATH):
+            # the next page is the same body, posted there
+            reply.headers.append((b"link", links.encode("latin-1")))
         return reply

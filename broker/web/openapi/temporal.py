@@ -176,7 +176,8 @@ TEMPORAL: tuple[Operation, ...] = (
         "entities",
         "Query temporal evolutions / 時系列を検索する",
         "Clause 5.7.4, over the local store. timerel and timeAt are needed, and one of type, attrs, q, georel or "
-        "local=true. At most 20 instances of an entity are given at once: 206 with Content-Range says which time.",
+        "local=true. At most 20 instances of an entity (KAKEHASHI_TEMPORAL_PAGE) are given at once: 206 with "
+        "Content-Range says which time.",
         "ローカルストアの時系列を検索します。timerelとtimeAtが必要です。1エンティティ20件を超えるときは206とContent-Rangeで一部を返します。",
         _answers(many=True),
         (*_FILTERS, *_MORE_FILTERS, *_WINDOW, *_SHOWN, *_FORM, "temporalOrderBy", *_PAGE, *_READING),

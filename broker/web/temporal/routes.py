@@ -24,7 +24,7 @@ def temporal_routes(
 ) -> list[Route]:
     """`route`: makes the routes of a path from its name and a handler for each method."""
     local = Provider(LOCAL_ID, settings.organisation or None, settings.area or None)
-    views = TemporalViews(TemporalReads(EvolutionReads(database)), reader, gateway, local)
+    views = TemporalViews(TemporalReads(EvolutionReads(database), page=settings.temporal_page), reader, gateway, local)
     writes = TemporalWrites(Evolutions(database), reader)
     temporal = "/ngsi-ld/v1/temporal"
     entity = f"{temporal}/entities/{{entity_id:path}}"

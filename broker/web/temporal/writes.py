@@ -20,9 +20,19 @@ class TemporalWrites:
         self._evolutions = evolutions
         self._reader = reader
 
+    def _begin(self, call: Call, *known: str) -> dict[str, str]:
+        """Who asks may write; the parameters, all of them `known`: they are looked at before the body (clause 6.3.20).
+        `local` always is, since only the local store is written to."""
+        self._reader.callers.administer(call.headers)
+        params = self._reader.parameters(call)
+        for name in params:
+            if name not in known and name != "local":
+                raise InvalidRequest("this operation has no such parameter", field=name[:80], clause="6.3.20")
+        return params
+
     async def create(self, call: Call) -> Reply:
         """`POST /ngsi-ld/v1/temporal/entities`: 201, or 204 if the evolution was there and has been added to."""
-        self._reader.callers.administer(call.headers)
+        self._begin(call)
         document, context = await self._reader.document(call)
         given = parse_evolution(document, context=context)
         made = await self._evolutions.add(tenant(call), given.id, given.types, given.instances, create=True)
@@ -33,13 +43,13 @@ class TemporalWrites:
 
     async def delete(self, call: Call) -> Reply:
         """`DELETE /ngsi-ld/v1/temporal/entities/{id}`."""
-        self._reader.callers.administer(call.headers)
+        self._begin(call)
         await self._evolutions.delete(tenant(call), target(call).entity)
         return Reply(204)
 
     async def add(self, call: Call) -> Reply:
         """`POST /ngsi-ld/v1/temporal/entities/{id}/attrs`."""
-        self._reader.callers.administer(call.headers)
+        self._begin(call)
         entity = target(call).entity
         document, context = await self._reader.document(call)
         given = parse_evolution(document, context=context, fragment=True)
@@ -50,17 +60,13 @@ class TemporalWrites:
 
     async def delete_attribute(self, call: Call) -> Reply:
         """`DELETE /ngsi-ld/v1/temporal/entities/{id}/attrs/{attr}`, and of an instance where the path goes on."""
-        self._reader.callers.administer(call.headers)
+        params = self._begin(call, "datasetId", "deleteAll")
         where = target(call)
-        params = self._reader.parameters(call)
         context = await self._reader.context(call)
         attribute = where.attribute_iri(context)
         if where.instance:
             await self._evolutions.delete_instance(tenant(call), where.entity, attribute, where.instance_id())
             return Reply(204)
-        for name in params:
-            if name not in ("datasetId", "deleteAll"):
-                raise InvalidRequest("this operation has no such parameter", field=name[:80], clause="6.3.20")
         everything, dataset = params.get("deleteAll", "false"), params.get("datasetId", "")
         if everything not in ("true", "false"):
             raise InvalidRequest("deleteAll is true or false", field="deleteAll", value=everything)
@@ -75,7 +81,7 @@ class TemporalWrites:
 
     async def modify_instance(self, call: Call) -> Reply:
         """`PATCH /ngsi-ld/v1/temporal/entities/{id}/attrs/{attr}/{instance}`."""
-        self._reader.callers.administer(call.headers)
+        self._begin(call)
         where = target(call)
         if not where.attribute or not where.instance:
             return Reply(405, b"", [(b"allow", b"DELETE, OPTIONS")])

@@ -37,7 +37,7 @@ async def reads(database: Database) -> TemporalReads:
     for n in range(130):
         instances = [seen(n, -5), *(seen(n % 7 + m, m) for m in range(3))]
         await evolutions.add("", f"urn:x:{n:03}", [CORE.expand("Shelter")], instances, create=True)
-    return TemporalReads(EvolutionReads(database))
+    return TemporalReads(EvolutionReads(database), page=20)
 
 
 async def test_filtered_pages_are_a_partition(reads: TemporalReads) -> None:

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from broker.store.database import Database, connect
 from broker.store.entities import Entities
 from broker.store.entity_filter import Where
-from broker.store.entity_prefilter import by_index, id_prefix, prefilter
+from broker.store.entity_prefilter import by_index, id_prefix, prefilter, scoped
 from schemas.errors import BadRequestData
 from schemas.ngsi_ld.context import CORE, Context, build
 from schemas.ngsi_ld.patterns import compile_pattern
 from schemas.ngsi_ld.q import parse_q
 from schemas.ngsi_ld.rename import compact_entity, expand_entity
+from schemas.ngsi_ld.scope import parse_scope_query
 
 OWN = build({"ex": "https://example.org/ns#", "b": "https://example.org/ns#bee", "Male": "https://example.org/M"}, {})
 NAMES = ("a", "b", "ex:c", "日本")
@@ -233,3 +234,37 @@ def test_a_prefix_is_found() -> None:
     assert id_prefix("^urn:ngsi-ld:Kind01:.*7$") == "urn:ngsi-ld:Kind01:"
     assert id_prefix("^urn:ab*") == "urn:a"
     assert id_prefix("urn:") == id_prefix("^a|^b") == id_prefix("^") == ""
+
+
+levels = st.sampled_from(("Tokyo", "東京", "a_1", "Minato"))
+scopes = st.tuples(
+    st.sampled_from(("/", "", "//")), st.lists(levels, max_size=3).map("/".join), st.sampled_from(("", "/"))
+)
+patterns = st.tuples(
+    st.sampled_from(("/", "")),
+    st.lists(st.one_of(levels, st.just("+")), min_size=1, max_size=3).map("/".join),
+    st.sampled_from(("", "/#")),
+).map("".join)
+scope_queries = st.lists(
+    st.lists(st.one_of(patterns, st.just("/#")), min_size=1, max_size=2).map(";".join), min_size=1, max_size=2
+).map(",".join)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(scopes.map("".join), max_size=3), min_size=1, max_size=8), scope_queries)
+def test_scopes_are_cut_as_the_evaluator_takes_them(server: Server, held: list[list[str]], text: str) -> None:
+    query = parse_scope_query(text)
+    stored = [{"id": "urn:x", "scope": scope[0] if len(scope) == 1 else scope} for scope in held]
+    predicate = scoped(query)
+    if predicate is None:
+        return
+    for entity, taken in zip(stored, server.holds(predicate, stored), strict=True):
+        assert taken or not query.matches(entity["scope"])
+
+
+def test_a_scope_elsewhere_is_cut_away(server: Server) -> None:
+    predicate = scoped(parse_scope_query("/Tokyo/#,/+/Minato"))
+    assert predicate is not None
+    stored = [{"scope": scope} for scope in ("/Tokyo", "/Tokyo/a/b", ["/x", "/y/Minato"], "/Tokyo1", "/Minato", [])]
+    assert server.holds(predicate, stored) == [True, True, True, False, False, False]
+    assert scoped(parse_scope_query("/Tokyo/#,/#")) is None

@@ -93,8 +93,8 @@ def test_bad_parameters_are_named(georel: Any, geometry: Any, coordinates: Any, 
 
 
 def test_a_query_can_be_sent_on() -> None:
-    query = parse_geo("near;maxDistance==1500.5;minDistance==10", "Point", "[139.75, 35.5]", None)
-    assert (query.max_distance, query.min_distance, query.geoproperty) == (1500.5, 10.0, "location")
+    query = parse_geo("near;maxDistance==1500.5", "Point", "[139.75, 35.5]", None)
+    assert (query.max_distance, query.min_distance, query.geoproperty) == (1500.5, None, "location")
     again = parse_geo(query.georel_text, query.geometry, query.coordinates_text, query.geoproperty)
     assert again == query
     assert hash(again) == hash(query)
