@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Login(Protocol):
+    """Headers that have to be asked for first and that end: tokens."""
+
+    async def headers(self, deadline: float) -> Mapping[str, str]:
+        """Headers that are good now. `deadline` in `loop.time()` seconds. Raises `SourceError`."""
+
+    def refused(self, headers: Mapping[str, str]) -> bool:
+        """The platform answered 401 to these; True if new ones may be asked for at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How we show a platform who we are: with the credential that we hold for it, never with the consumer's own.
+
+    `tls` holds our certificate where the platform wants one. Nothing of it is ever shown.
+    """
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    login: Login | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+
+
+NO_ACCESS = Access()
 
 
 @dataclass(slots=True)
 class SourceContext:
     """What an adapter needs to talk to its platform for one request.
 
-    `deadline` is in `loop.time()` seconds. `headers` carry the credential that we hold for the platform (never the
-    consumer's own). `budget` is the number of body bytes that may still be read for this request from this source;
-    `Upstream` counts it down and raises `SourceTooLarge`. `received` counts the body bytes read.
+    `deadline` is in `loop.time()` seconds. `budget` is the number of body bytes that may still be read for this request
+    from this source; `Upstream` counts it down and raises `SourceTooLarge`. `received` counts the body bytes read.
     """
 
     deadline: float
     request_id: str = ""
     via: str = ""
     """Value of the Via header to send: the chain so far and our own alias (clause 4.3.6.6)."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    access: Access = NO_ACCESS
     budget: int = 64 * 1024 * 1024
     received: int = 0

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
-from adapters.exchange import SourceContext
+from adapters.exchange import NO_ACCESS, SourceContext
 from adapters.guard import Guard
 from adapters.wire import Answer, Connection
 from schemas.errors import BadUpstream, Refused, SourceTimeout, SourceTooLarge, Unavailable
@@ -39,6 +39,8 @@ class _Origin:
     port: int
     tls: bool
     authority: str
+    identity: ssl.SSLContext | None = None
+    """With our certificate. Its connections serve nobody who has another, or none."""
     idle: list[tuple[float, Connection]] = field(default_factory=list)
 
 
@@ -48,9 +50,9 @@ class Upstream:
     def __init__(self, guard: Guard, *, user_agent: str = "kakehashi", ca_file: str | None = None) -> None:
         self._guard = guard
         self._agent = user_agent
-        self._ca_file = ca_file
+        self.ca_file = ca_file
         self._tls: ssl.SSLContext | None = None
-        self._origins: dict[str, _Origin] = {}
+        self._origins: dict[str | tuple[str, ssl.SSLContext], _Origin] = {}
 
     async def request(
         self,
@@ -66,11 +68,18 @@ class Upstream:
         """One exchange; `url` is absolute and percent-encoded. Statuses are the caller's to judge.
 
         Follows up to `follow` redirects of a GET, each through the guard; what goes to another origin carries no
-        credential. Errors: Unavailable, SourceTimeout, SourceTooLarge, BadUpstream, ForbiddenAddress, Refused.
+        credential. A token that is answered with 401 is asked for anew, once. Errors: Unavailable, SourceTimeout,
+        SourceTooLarge, BadUpstream, ForbiddenAddress, Refused.
         """
-        secrets: Mapping[str, str] = ctx.headers
+        access = ctx.access
+        login = access.login
+        secrets = access.headers if login is None else await login.headers(ctx.deadline)
         while True:
-            answer = await self._once(method, url, ctx, secrets, headers, body, max_bytes)
+            answer = await self._once(method, url, ctx, access.tls, secrets, headers, body, max_bytes)
+            if answer.status == 401 and login is not None and login.refused(secrets):
+                # not authenticated means not done, so that any method may be repeated
+                secrets, login = await login.headers(ctx.deadline), None
+                continue
             if answer.status not in _REDIRECTS or follow <= 0 or method != "GET":
                 return answer
             try:
@@ -80,7 +89,7 @@ class Upstream:
             if target == url:
                 raise BadUpstream("it redirects to itself")
             if _origin_of(target) != _origin_of(url):
-                secrets = {}
+                access, login, secrets = NO_ACCESS, None, {}
             url = target.partition("#")[0]
             follow -= 1
 
@@ -89,12 +98,13 @@ class Upstream:
         method: str,
         url: str,
         ctx: SourceContext,
+        identity: ssl.SSLContext | None,
         secrets: Mapping[str, str],
         headers: Mapping[str, str] | None,
         body: bytes | None,
         max_bytes: int | None,
     ) -> Answer:
-        origin, target = self._locate(url)
+        origin, target = self._locate(url, identity)
         limit = ctx.budget if max_bytes is None else min(ctx.budget, max_bytes)
         if limit <= 0:
             raise SourceTooLarge("the byte budget of this request is used up")
@@ -124,23 +134,25 @@ class Upstream:
                 connection.close()
             return answer
 
-    def _locate(self, url: str) -> tuple[_Origin, str]:
+    def _locate(self, url: str, identity: ssl.SSLContext | None) -> tuple[_Origin, str]:
         cut = url.find("/", 8)
         base, target = (url, "/") if cut < 0 else (url[:cut], url[cut:])
         if not _VISIBLE.fullmatch(url):
             raise Refused("the address has characters that must be percent-encoded", field="endpoint")
-        origin = self._origins.get(base)
+        place = base if identity is None else (base, identity)
+        origin = self._origins.get(place)
         if origin is None:
             if "?" in base or "#" in base:
                 raise Refused("the address has no path", field="endpoint", value=url)
-            origin = self._origins[base] = _parse_origin(base)
+            origin = self._origins[place] = _parse_origin(base)
+            origin.identity = identity
             if len(self._origins) > 4096:
                 self._forget_idle_origins()
         return origin, target
 
     def _forget_idle_origins(self) -> None:
-        for base in [b for b, o in self._origins.items() if not o.idle][:1024]:
-            del self._origins[base]
+        for place in [p for p, o in self._origins.items() if not o.idle][:1024]:
+            del self._origins[place]
 
     def _head(
         self,
@@ -203,14 +215,14 @@ class Upstream:
             Connection,
             address,
             origin.port,
-            ssl=self._context() if origin.tls else None,
+            ssl=(origin.identity or self._context()) if origin.tls else None,
             server_hostname=origin.host if origin.tls else None,
         )
         return connection
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:
-            self._tls = ssl.create_default_context(cafile=self._ca_file)
+            self._tls = ssl.create_default_context(cafile=self.ca_file)
         return self._tls
 
     async def close(self) -> None:

@@ -81,7 +81,7 @@ class Keeper(Generic[T]):
                 deadline=asyncio.get_running_loop().time() + self._times.fetch,
                 request_id=ctx.request_id,
                 via=ctx.via,
-                headers=ctx.headers,
+                access=ctx.access,
                 budget=self._budget,
             )
             self._task = asyncio.create_task(self._run(own))

@@ -91,7 +91,7 @@ async def ask(step: Step, limits: Limits, work: Work = fetch) -> Collected:
         deadline=deadline,
         request_id=limits.request_id,
         via=limits.via,
-        headers=source.headers,
+        access=source.access,
         budget=limits.max_bytes,
     )
     try:

@@ -9,7 +9,6 @@ from typing import Any
 from adapters.contract import SourceContext
 from adapters.testing.checks import run_checks
 from broker.registry.enrolment import Enrolment
-from broker.registry.source import credential_headers
 from schemas.platform import PlatformState
 
 _SECONDS = 10.0
@@ -24,11 +23,11 @@ async def certify(enrolment: Enrolment, platform_id: str) -> dict[str, Any]:
     if platform.probe is None or platform.probe.problem:
         problem = platform.probe.problem if platform.probe else "it was not probed"
         return {"id": platform.id, "certified": False, "state": platform.state.value, "problem": problem, "checks": []}
-    headers = credential_headers(await enrolment.credential(platform.id))
+    access = await enrolment.access(platform.id)
     loop = asyncio.get_running_loop()
     adapter = await enrolment.open_adapter(platform)
     try:
-        results = await run_checks(adapter, lambda: SourceContext(deadline=loop.time() + _SECONDS, headers=headers))
+        results = await run_checks(adapter, lambda: SourceContext(deadline=loop.time() + _SECONDS, access=access))
     finally:
         await adapter.close()
     passed = all(r.ok for r in results)

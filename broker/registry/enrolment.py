@@ -11,11 +11,11 @@ from typing import Any, Protocol
 import structlog
 
 from adapters.contract import Adapter, AdapterModule, SourceContext
+from adapters.exchange import Access
 from adapters.manifest import validate_options
 from broker.registry.describe import describe
 from broker.registry.inputs import PlatformInput, read_platform
 from broker.registry.registry import Registry
-from broker.registry.source import credential_headers
 from schemas.errors import AlreadyExists, BadRequestData, KakehashiError, NotFound, ProbeFailed, SourceError
 from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.patterns import compile_pattern
@@ -70,8 +70,8 @@ class Enrolment:
         platform is kept as "unverified"."""
         given = read_platform(document)
         platform = await self._platform(given)
-        headers = credential_headers(given.credential)
-        result = await self.probe_with(platform, headers)
+        access = self._registry.access(given.credential)
+        result = await self.probe_with(platform, access)
         if not result.ok and not force:
             raise ProbeFailed(result.problem, field=result.field or "endpoint")
         state = PlatformState.ACTIVE if result.ok else PlatformState.UNVERIFIED
@@ -117,12 +117,12 @@ class Enrolment:
         if current.coverage.registration is not None and "coverage" not in patch:
             platform = replace(platform, coverage=current.coverage)
         sealed = None
-        headers = credential_headers(await self.credential(current.id))
+        access = await self.access(current.id)
         if "credential" in patch:
             sealed = self._box.seal(given.credential, current.id) if given.credential else b""
-            headers = credential_headers(given.credential)
+            access = self._registry.access(given.credential)
         if _CONNECTION & patch.keys():
-            result = await self.probe_with(platform, headers)
+            result = await self.probe_with(platform, access)
             if not result.ok and not force:
                 raise ProbeFailed(result.problem, field=result.field or "endpoint")
             state = PlatformState.ACTIVE if result.ok else PlatformState.UNVERIFIED
@@ -164,7 +164,7 @@ class Enrolment:
 
     async def _probe(self, platform_id: str) -> Platform:
         platform = await self.find(platform_id)
-        result = await self.probe_with(platform, credential_headers(await self.credential(platform.id)))
+        result = await self.probe_with(platform, await self.access(platform.id))
         if not result.ok:
             state = PlatformState.UNVERIFIED
         elif platform.state is PlatformState.UNVERIFIED:
@@ -182,14 +182,18 @@ class Enrolment:
         sealed = await self.store.credential(platform_id)
         return None if sealed is None else self._box.open(sealed, platform_id)
 
+    async def access(self, platform_id: str) -> Access:
+        """What goes along with requests to a registered platform."""
+        return self._registry.access(await self.credential(platform_id))
+
     async def open_adapter(self, platform: Platform) -> Adapter:
         """An adapter of its own for a platform, to be closed by the caller."""
         return await self._registry.open_adapter(platform)
 
-    async def probe_with(self, platform: Platform, headers: Mapping[str, str]) -> ProbeResult:
+    async def probe_with(self, platform: Platform, access: Access) -> ProbeResult:
         """Open an adapter for the platform and let it look."""
         loop = asyncio.get_running_loop()
-        ctx = SourceContext(deadline=loop.time() + PROBE_SECONDS, headers=headers)
+        ctx = SourceContext(deadline=loop.time() + PROBE_SECONDS, access=access)
         adapter = await self.open_adapter(platform)
         try:
             async with asyncio.timeout(PROBE_SECONDS + 1):

@@ -46,8 +46,10 @@ class PlatformInput(BaseModel):
         dict[str, Any] | None,
         Field(
             description=(
-                'Kept encrypted, never shown: {"kind": "header", "name", "value"}, {"kind": "bearer", "token"} or '
-                '{"kind": "basic", "username", "password"}'
+                'Kept encrypted, never shown: {"kind": "header", "name", "value"}, {"kind": "bearer", "token"}, '
+                '{"kind": "basic", "username", "password"}, {"kind": "oauth2", "token_url", "client_id", '
+                '"client_secret"}, {"kind": "keystone", "url", "username", "password", "domain"} or '
+                '{"kind": "certificate", "certificate", "key"} / 暗号化して保管し、表示しません'
             ),
             repr=False,
         ),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 
 from adapters.contract import Adapter, AdapterModule, Services, SourceContext
+from adapters.credentials.forms import access_of
+from adapters.exchange import NO_ACCESS, Access
 from broker.registry.breaker import Breaker
 from broker.registry.bulkhead import Bulkhead
 from broker.registry.matching import EMPTY, Judgement, SourceIndex
-from broker.registry.source import Source, credential_headers
+from broker.registry.source import Source
 from schemas.errors import KakehashiError, Retryable
 from schemas.flow import Provider
 from schemas.ngsi_ld.geometry import geometry_of, make_shape
@@ -86,7 +89,7 @@ class Registry:
 
     # --- changes --------------------------------------------------------------------------------------------------
 
-    async def replace(self, platforms: list[Platform], credentials: Mapping[str, Mapping[str, str]]) -> None:
+    async def replace(self, platforms: list[Platform], credentials: Mapping[str, Mapping[str, Any]]) -> None:
         """Take over the platforms as they are now; `credentials` are opened ones, by platform id."""
         current: dict[str, Source] = {}
         broken: dict[str, str] = {}
@@ -135,7 +138,11 @@ class Registry:
         module = self._local_module if platform.adapter == "local" else self._module(platform.adapter)
         return await module.open(platform, self._services)
 
-    async def _open(self, platform: Platform, credential: Mapping[str, str] | None) -> Source:
+    def access(self, credential: Mapping[str, Any] | None) -> Access:
+        """What goes along to a platform with this credential; BadRequestData names what is wrong with it."""
+        return access_of(credential, self._services.upstream)
+
+    async def _open(self, platform: Platform, credential: Mapping[str, Any] | None) -> Source:
         box = None
         shape = geometry_of(platform.coverage.geometry)
         if shape is not None:
@@ -145,7 +152,7 @@ class Registry:
             platform=platform,
             adapter=await self.open_adapter(platform),
             provider=Provider(platform.id, platform.organisation, platform.area),
-            headers=credential_headers(credential),
+            access=self.access(credential),
             breaker=Breaker(self._failures, self._cooldown),
             bulkhead=Bulkhead(platform.max_concurrency),
             bounds=box,
@@ -167,7 +174,7 @@ class Registry:
             platform=platform,
             adapter=await self._local_module.open(platform, self._services),
             provider=self._local_provider,
-            headers={},
+            access=NO_ACCESS,
             breaker=Breaker(self._failures, self._cooldown),
             bulkhead=Bulkhead(64),
             network=False,
@@ -212,7 +219,7 @@ class Registry:
     async def _trial(self, source: Source) -> None:
         loop = asyncio.get_running_loop()
         wait = min(source.platform.timeout_ms / 1000, _TRIAL_SECONDS)
-        ctx = SourceContext(deadline=loop.time() + wait, headers=source.headers)
+        ctx = SourceContext(deadline=loop.time() + wait, access=source.access)
         try:
             async with asyncio.timeout(wait + 0.5):
                 await source.adapter.types(ctx)

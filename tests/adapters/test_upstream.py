@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from scripted import Scripted, plain, serving, soon
 
+from adapters.exchange import Access
 from adapters.upstream import Upstream
 from schemas.errors import (
     Refused,
@@ -18,7 +19,7 @@ from schemas.errors import (
 
 async def test_a_request_as_it_goes_out(upstream: Upstream) -> None:
     async with serving(Scripted(None, plain(b"ok"))) as server:
-        ctx = soon(headers={"authorization": "Bearer x"}, via="1.1 me", request_id="r-1")
+        ctx = soon(access=Access({"authorization": "Bearer x"}), via="1.1 me", request_id="r-1")
         answer = await upstream.request("GET", server.url + "/a%20b?c=d", ctx=ctx, headers={"accept": "text/plain"})
         assert (answer.status, answer.body, answer.headers["content-length"]) == (200, b"ok", "2")
         assert (ctx.received, ctx.budget) == (2, 64 * 1024 * 1024 - 2)
@@ -83,7 +84,7 @@ async def test_what_is_no_address_is_refused(upstream: Upstream, url: str) -> No
 )
 async def test_headers_cannot_be_smuggled_in(upstream: Upstream, name: str, value: str) -> None:
     async with serving(Scripted(None, plain(b""))) as server:
-        for fields in ({"headers": {name: value}}, {"ctx": soon(headers={name: value})}):
+        for fields in ({"headers": {name: value}}, {"ctx": soon(access=Access({name: value}))}):
             with pytest.raises(Refused):
                 await upstream.request("GET", server.url + "/", **({"ctx": soon()} | fields))
         assert server.heads == []

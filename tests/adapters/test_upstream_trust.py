@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from scripted import Scripted, plain, serving, soon
 
+from adapters.exchange import Access
 from adapters.guard import LOOPBACK, Guard
 from adapters.upstream import Upstream
 from schemas.errors import (
@@ -34,7 +35,7 @@ def moved(location: str, status: str = "302 Found") -> bytes:
 
 async def test_redirects_are_followed_only_as_far_as_allowed(upstream: Upstream) -> None:
     async with serving(Scripted(None, moved("/b?x#frag"), plain(b"there"))) as server:
-        answer = await upstream.request("GET", server.url + "/a", ctx=soon(headers={"x-key": "s"}), follow=1)
+        answer = await upstream.request("GET", server.url + "/a", ctx=soon(access=Access({"x-key": "s"})), follow=1)
         assert answer.body == b"there"
         assert [h.partition(" HTTP")[0] for h in server.heads[0]] == ["GET /a", "GET /b?x"]
         assert all("x-key: s" in head for head in server.heads[0]), "the same origin may know our credential"
@@ -49,7 +50,7 @@ async def test_another_origin_gets_no_credential_and_neither_does_the_way_back(u
         serving(Scripted(None, moved(first.url + "/home"))) as second,
     ):
         first.answers = [moved(second.url + "/away"), plain(b"home")]
-        ctx = soon(headers={"authorization": "Bearer s"})
+        ctx = soon(access=Access({"authorization": "Bearer s"}))
         answer = await upstream.request("GET", first.url + "/", ctx=ctx, headers={"accept": "x/y"}, follow=5)
         assert answer.body == b"home"
         assert "authorization" in first.heads[0][0]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from broker.registry.inputs import read_platform
-from broker.registry.source import Source, credential_headers
+from broker.registry.source import Source
 from schemas.errors import BadRequestData
 
 
@@ -50,40 +50,5 @@ def test_a_wrong_credential_is_not_repeated() -> None:
     assert "s3cret" not in repr(read_platform({"id": "a", "adapter": "x", "credential": {"token": "s3cret"}}))
 
 
-@pytest.mark.parametrize(
-    ("credential", "headers"),
-    [
-        (None, {}),
-        ({}, {}),
-        ({"kind": "header", "name": "ApiKey", "value": "v"}, {"apikey": "v"}),
-        ({"kind": "bearer", "token": "t"}, {"authorization": "Bearer t"}),
-        ({"kind": "basic", "username": "u", "password": "p:q"}, {"authorization": "Basic dTpwOnE="}),
-    ],
-)
-def test_credentials_become_headers(credential: Any, headers: dict[str, str]) -> None:
-    assert credential_headers(credential) == headers
-
-
-@pytest.mark.parametrize(
-    ("credential", "field"),
-    [
-        ({"kind": "magic"}, "credential.kind"),
-        ({"token": "t"}, "credential.kind"),
-        ({"kind": "bearer"}, "credential.token"),
-        ({"kind": "bearer", "token": ""}, "credential.token"),
-        ({"kind": "bearer", "token": "a\r\nb: c"}, "credential.token"),
-        ({"kind": "bearer", "token": 5}, "credential.token"),
-        ({"kind": "bearer", "token": "日本"}, "credential.token"),
-        ({"kind": "header", "name": "a b", "value": "v"}, "credential.name"),
-        ({"kind": "header", "name": "a:b", "value": "v"}, "credential.name"),
-        ({"kind": "bearer", "token": "t", "user": "u"}, "credential.user"),
-    ],
-)
-def test_credentials_that_are_none(credential: Any, field: str) -> None:
-    with pytest.raises(BadRequestData) as raised:
-        credential_headers(credential)
-    assert raised.value.field == field
-
-
 def test_a_source_does_not_show_its_credential() -> None:
-    assert "headers" not in {f for f in Source.__dataclass_fields__ if Source.__dataclass_fields__[f].repr}
+    assert "access" not in {f for f in Source.__dataclass_fields__ if Source.__dataclass_fields__[f].repr}

@@ -1,0 +1,1 @@
+"""How the gateway shows platforms who it is; who may ask the gateway is `broker/identity`."""
