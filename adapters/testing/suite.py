@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from adapters.contract import Adapter, AdapterModule, Services, SourceContext
+from adapters.exchange import Access
 from adapters.guard import LOOPBACK, Guard
 from adapters.registry import module
 from adapters.testing.checks import CHECKS, Check, run_check
@@ -206,7 +207,7 @@ class AdapterContract:
     async def test_credential_and_via_go_along(self, module: AdapterModule, services: Services) -> None:
         async with FaultServer(Fault.NOT_FOUND) as server:
             adapter = await module.open(self.faulty_platform(server.url), services)
-            ctx = self.source_context(headers={"x-contract-key": "k"}, via="1.1 contract", request_id="r-1")
+            ctx = self.source_context(access=Access({"x-contract-key": "k"}), via="1.1 contract", request_id="r-1")
             with pytest.raises(SourceError):
                 await self._drain(adapter, ctx)
             await adapter.close()

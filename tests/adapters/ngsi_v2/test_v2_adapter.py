@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters import ngsi_v2
 from adapters.contract import Services, SourceContext
+from adapters.exchange import Access
 from adapters.ngsi_v2.adapter import NgsiV2Adapter
 from broker.demo.orion import create_app
 from broker.demo.orion_store import Store
@@ -78,7 +79,7 @@ async def test_yaizu(opened: Open, ask: Ask, new_context: NewContext) -> None:
         tenant="smartcity_yaizu",
         options={"service_paths": ["Aed:/Aed", "EvacuationShelter:/EvacuationShelter"]},
     )
-    ctx = new_context(headers={"apikey": "k-123"})
+    ctx = new_context(access=Access({"apikey": "k-123"}))
     pushdown = adapter.plan(typed("Aed"))
     assert pushdown is not None
     pages = [page async for page in adapter.fetch(pushdown.request, ctx)]

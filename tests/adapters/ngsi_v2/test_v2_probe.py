@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.contract import SourceContext
+from adapters.exchange import Access
 from adapters.ngsi_v2.adapter import NgsiV2Adapter
 from broker.demo.orion import create_app
 from broker.demo.orion_data import load_file
@@ -31,7 +32,7 @@ EVERYTHING = {"type", "id", "idPattern", "q", "geo", "attrs", "count", "limit", 
 async def probed(opened: Open, new_context: NewContext, app: ASGIApp, **platform: Any) -> ProbeResult:
     headers = platform.pop("credential", {})
     adapter = await opened(app, verified=None, **platform)
-    return await adapter.probe(new_context(headers=headers))
+    return await adapter.probe(new_context(access=Access(headers)))
 
 
 # --- a sound platform -------------------------------------------------------------------------------------------------
