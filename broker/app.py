@@ -24,6 +24,7 @@ from broker.embedded.server import PrivatePostgres
 from broker.gateway import Gateway
 from broker.identity.callers import Callers
 from broker.identity.secrets import SecretBox, load_key
+from broker.kpi.rolling import Roller
 from broker.loading import FEEDS, Loading
 from broker.local.adapter import LocalModule
 from broker.log import configure
@@ -77,6 +78,7 @@ class House:
     loading: Loading
     feed: Feed
     sweeper: Sweeper
+    roller: Roller
     postgres: PrivatePostgres | None
     upkeep: asyncio.Task[None] | None = None
 
@@ -90,6 +92,7 @@ class House:
             self.upkeep.cancel()
             await asyncio.gather(self.upkeep, return_exceptions=True)
         await self.sweeper.stop()
+        await self.roller.stop()
         await self.feed.stop()
         await self.enrolment.close()
         await self.settler.drain()
@@ -190,6 +193,7 @@ async def _furnish(
         loading=loading,
         feed=Feed(url, FEEDS, loading.changed),
         sweeper=Sweeper(entities),
+        roller=Roller(database),
         postgres=postgres,
     )
     await house.feed.start()
@@ -200,6 +204,7 @@ async def _furnish(
         contexts.start()
         registry.start()
         house.sweeper.start()
+        house.roller.start()
         house.upkeep = asyncio.create_task(_keep_up(house), name="upkeep")
     return house
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from broker.cli.kpi_texts import KPI_HELP
 from broker.demo.language import Table
 
 HELP: Table = {
@@ -190,4 +191,5 @@ HELP: Table = {
         "Every setting: its value, where that comes from, what it means.",
     ),
     "version.help": ("バージョン", "Show the version."),
+    **KPI_HELP,
 }

@@ -1,4 +1,4 @@
-"""`kakehashi kpi show`: the programme's figures of a fiscal year."""
+"""`kakehashi kpi …`: the programme's figures of a fiscal year, and the roll-ups that they come from."""
 
 from __future__ import annotations
 
@@ -44,3 +44,27 @@ def show(
         session.json(to_dict(report))
     else:
         session.out.print(tables(report, session.language.value))
+
+
+@app.command("rollup", cls=Command, help="kpi.rollup.help")
+def rollup(
+    context: typer.Context,
+    anew: Annotated[bool, typer.Option("--anew", help="kpi.rollup.anew")] = False,
+    check: Annotated[bool, typer.Option("--check", help="kpi.rollup.check")] = False,
+) -> None:
+    """Status 1 if --check finds a difference."""
+    session = session_of(context)
+
+    async def work(house: House) -> tuple[int, list[str]]:
+        from broker.store.usage_rollup import differences, roll_up
+
+        done = await roll_up(house.database, anew=anew)
+        return done.added, await differences(house.database) if check else []
+
+    added, wrong = session.with_house(work)
+    session.say("kpi.rollup.added", flows=f"{added:,}")
+    if wrong:
+        session.note("kpi.rollup.wrong", "red", places=", ".join(wrong[:20]), n=len(wrong))
+        raise typer.Exit(1)
+    if check:
+        session.say("kpi.rollup.equal", "green")

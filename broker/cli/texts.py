@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from broker.cli.help import HELP
+from broker.cli.kpi_texts import KPI_SAID
 from broker.demo.language import Table
 from broker.demo.words import WORDS
 
@@ -156,7 +157,7 @@ _SAID: Table = {
     "settings.source.default": ("既定", "default"),
 }
 
-TEXTS: Table = {**WORDS, **HELP, **_SAID}
+TEXTS: Table = {**WORDS, **HELP, **KPI_SAID, **_SAID}
 
 SETTINGS_JA: Mapping[str, str] = {
     "home": "専用PostgreSQL・鍵・状態を置くフォルダ",

@@ -9,6 +9,7 @@ from broker.kpi.definitions import DEFINITIONS
 from broker.kpi.fiscal import bounds, fiscal_year, months
 from broker.store.database import Database
 from broker.store.kpi import Share, Usage, read_usage
+from broker.store.usage_rollup import roll_up
 from schemas.errors import InvalidRequest
 from schemas.kpi import AreaPair, Figures, KpiReport, ProviderFigures, Uses
 
@@ -36,8 +37,9 @@ async def compute(
     for field, text in (("area", area), ("service", service)):
         if text is not None and "\0" in text:
             raise InvalidRequest("No name has the character NUL.", field=field, value=text)
-    since, until = bounds(year)
-    return shape(await read_usage(database, since, until, area=area, service=service), year, area=area, service=service)
+    await roll_up(database)
+    usage = await read_usage(database, date(year, 4, 1), date(year + 1, 4, 1), area=area, service=service)
+    return shape(usage, year, area=area, service=service)
 
 
 def shape(usage: Usage, year: int, *, area: str | None = None, service: str | None = None) -> KpiReport:

@@ -131,6 +131,12 @@ def final_below(following: int, writers: Sequence[int]) -> int:
     return following - max((age for age in ages if age < 0x8000_0000), default=0)
 
 
+async def read_writers(connection: asyncpg.Connection) -> tuple[int, list[int]]:
+    """What `final_below` takes: the number that the next transaction gets, and those of the writers of now."""
+    following, writers = await connection.fetchrow(_WRITERS)
+    return following, writers
+
+
 def flows_query(where: FlowFilter, cursor: Cursor, limit: int, below: int) -> tuple[str, list[Any]]:
     """The statement and its arguments, for flows of transactions with numbers less than `below`."""
     arguments: list[Any] = [str(cursor.txid), cursor.seq, limit, str(below)]
@@ -155,7 +161,7 @@ async def read_flows(
     if not all(_storable(getattr(where, name)) for name in _CONDITIONS):
         return FlowPage([], start, more=False)
     async with database.connection() as connection:
-        following, writers = await connection.fetchrow(_WRITERS)
+        following, writers = await read_writers(connection)
         if start.txid >= following:
             raise InvalidRequest(
                 "This cursor is of another database than this one: read from the beginning.",

@@ -8,6 +8,7 @@ import asyncpg
 import structlog
 
 from broker.store.database import Database
+from broker.store.usage_rollup import forget
 
 _LOCK = 0x4B414B45_464C4F57
 """Key of the advisory lock under which one process at a time does this ("KAKEFLOW")."""
@@ -70,9 +71,12 @@ async def _renumber(connection: asyncpg.Connection) -> None:
     """Flows that were restored from a dump bring transaction numbers of another server. Such as this server has not
     reached would stay hidden until it has; they go to the beginning, where `seq` keeps them in order.
     """
-    moved = await connection.execute(
-        "UPDATE flows SET txid = '3' WHERE txid >= pg_snapshot_xmax(pg_current_snapshot())"
-    )
+    async with connection.transaction():
+        moved = await connection.execute(
+            "UPDATE flows SET txid = '3' WHERE txid >= pg_snapshot_xmax(pg_current_snapshot())"
+        )
+        if moved != "UPDATE 0":
+            await forget(connection)
     if moved != "UPDATE 0":
         _log.warning("restored flows renumbered", result=moved)
 

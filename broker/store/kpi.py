@@ -3,54 +3,74 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from broker.store.database import Database
 from schemas.flow import NO_SERVICES
 
 _TIMEOUT = 120.0
 
-# `month` is the first day of the month in which the request arrived, in Tokyo.
+# A key is what flows have in common, a set the keys of one request's flows (broker/store/usage_rollup.py).
 _USED = """
     WITH used AS (
-        SELECT request, batch, service, service <> ALL($5::text[]) AS registered, consumer_area, platform,
-            provider_organisation, provider_area, types, entities,
-            date_trunc('month', time AT TIME ZONE 'Asia/Tokyo')::date AS month
-        FROM flows
-        WHERE time >= $1 AND time < $2 AND entities > 0 AND replay_of IS NULL
+        SELECT *, service <> ALL($5::text[]) AS registered FROM usage_keys
+        WHERE delivered AND NOT replay
             AND ($3::text IS NULL OR provider_area = $3) AND ($4::text IS NULL OR service = $4)
+    ), sets AS (
+        SELECT usage_sets.id AS keyset, used.* FROM usage_sets CROSS JOIN unnest(keys) AS key JOIN used ON used.id = key
+    ), requests AS (
+        SELECT keyset, date_trunc('month', day::timestamp)::date AS month, sum(requests) AS requests
+        FROM request_daily WHERE day >= $1 AND day < $2 GROUP BY 1, 2
+    ), flows AS (
+        SELECT key, date_trunc('month', day::timestamp)::date AS month, sum(entities) AS entities
+        FROM flow_daily WHERE day >= $1 AND day < $2 GROUP BY 1, 2
+    ), delivered AS (
+        SELECT * FROM flows JOIN used ON used.id = flows.key
     )
 """
 
-_USES = "SELECT month, batch, count(DISTINCT request) FROM used GROUP BY month, batch"
+_USES = """
+    SELECT month, batch, sum(requests)::bigint
+    FROM requests JOIN (SELECT DISTINCT keyset, batch FROM sets) AS counted USING (keyset) GROUP BY month, batch
+"""
 
 _SERVICES = """
-    SELECT month, count(DISTINCT service) FROM used WHERE registered GROUP BY GROUPING SETS ((month), ())
+    SELECT month, count(DISTINCT service) FROM delivered WHERE registered GROUP BY GROUPING SETS ((month), ())
 """
 
 # A platform that delivered only to requests that named no type counts as one asset: which type it was is not recorded.
 _ASSETS = """
     SELECT month, sum(greatest(types, 1))::bigint FROM (
         SELECT month, platform, count(DISTINCT type) AS types
-        FROM used LEFT JOIN LATERAL unnest(types) AS type ON true
+        FROM delivered LEFT JOIN LATERAL unnest(types) AS type ON true
         GROUP BY GROUPING SETS ((month, platform), (platform))
     ) AS assets GROUP BY month
 """
 
-_PROVIDERS = """
-    SELECT platform, provider_organisation, provider_area, month, batch, count(DISTINCT request), sum(entities)::bigint
-    FROM used GROUP BY platform, provider_organisation, provider_area, month, batch
-"""
 
-_AREAS = """
-    SELECT NULL, NULL, provider_area, month, batch, count(DISTINCT request), sum(entities)::bigint
-    FROM used GROUP BY provider_area, month, batch
-"""
+def _shared(columns: str, group: str) -> str:
+    """Requests by who had a part in them, and entities. Neither is there without the other."""
+    return f"""
+        SELECT {columns}, requests, entities FROM (
+            SELECT {group}, month, sum(requests)::bigint AS requests
+            FROM requests JOIN (SELECT DISTINCT keyset, {group} FROM sets) AS counted USING (keyset)
+            GROUP BY {group}, month
+        ) AS r JOIN (
+            SELECT {group}, month, sum(entities)::bigint AS entities FROM delivered GROUP BY {group}, month
+        ) AS e ON r.month = e.month AND ({_each("r", group)}) IS NOT DISTINCT FROM ({_each("e", group)})
+    """  # noqa: S608
 
-_PAIRS = """
-    SELECT provider_area, consumer_area, month, count(DISTINCT request), sum(entities)::bigint
-    FROM used GROUP BY provider_area, consumer_area, month
-"""
+
+def _each(side: str, group: str) -> str:
+    return "ROW(" + ", ".join(f"{side}.{name.strip()}" for name in group.split(",")) + ")"
+
+
+_PROVIDERS = _shared(
+    "r.platform, r.provider_organisation, r.provider_area, r.month, r.batch",
+    "platform, provider_organisation, provider_area, batch",
+)
+_AREAS = _shared("NULL, NULL, r.provider_area, r.month, r.batch", "provider_area, batch")
+_PAIRS = _shared("r.provider_area, r.consumer_area, r.month", "provider_area, consumer_area")
 
 Share = tuple[str | None, str | None, str | None, date, bool, int, int]
 """Platform, organisation, area, month, batch, requests, entities."""
@@ -71,9 +91,10 @@ class Usage:
 
 
 async def read_usage(
-    database: Database, since: datetime, until: datetime, *, area: str | None = None, service: str | None = None
+    database: Database, since: date, until: date, *, area: str | None = None, service: str | None = None
 ) -> Usage:
-    """Of requests that arrived from `since` on and before `until`, delivered something, and are no replay.
+    """Of requests that arrived from `since` on and before `until` (days of Tokyo), delivered something, and are no
+    replay, as far as they are rolled up.
 
     `area`: only flows of this provider area. `service`: only flows to this consumer. All counts are of one snapshot.
     Raises StoreUnavailable.

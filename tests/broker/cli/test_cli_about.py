@@ -39,6 +39,8 @@ def test_kpi(cli: Cli, flows: list[Flow]) -> None:
     assert cli("kpi", "show", "--json", "--area", "otemachi").json()["total"]["api_uses"]["total"] == 0
     assert "令和" in cli("kpi", "show", "--lang", "ja").out
     assert "API uses" in cli("kpi", "show").out
+    again = cli("kpi", "rollup", "--anew", "--check")
+    assert (again.code, again.out) == (0, "5 flows were counted\nThe roll-ups equal the flows\n")
     wrong = cli("kpi", "show", "--year", "12")
     assert (wrong.code, wrong.err.endswith("(year = 12)\n")) == (1, True)
 
