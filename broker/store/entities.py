@@ -24,7 +24,7 @@ FEED = entity_types.FEED
 _COLUMNS = "e.id, e.entity, e.created_at, e.modified_at, e.version, e.next_expiry <= now() AS stale"
 _NEARBY = 4000
 """Boxes in an area from which on entities are looked at in order of id, each whether it is there."""
-_FIRST = 200
+_FIRST = 300
 """Entities that are looked at one by one for a value, before the index of values is asked."""
 _SWEPT = 500
 """Entities that one transaction of the sweeper takes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,15 +59,18 @@ class Sql:
             self._parts.append(f"e.id > {self.add(after)}::text")
         if where.id_prefix:
             self._prefix(where.id_prefix)
-        if where.types:
+        predicate = where.predicate
+        if where.by_index and predicate is not None and 0 < len(where.types) <= _BRANCHES:
+            predicate = self._typed_too(predicate, where.types)
+        elif where.types:
             self._types(where.types)
         if where.attrs_any:
             self._any_of("e.entity ?| {}::text[]", where.attrs_any)
         if where.containing:
             texts = [orjson.dumps(fragment).decode() for fragment in where.containing]
             self._parts.append(f"({' OR '.join(f'e.entity @> {self.add(text)}::jsonb' for text in texts)})")
-        if where.predicate is not None:
-            self._parts.append(f"e.entity @@ {self.add(where.predicate)}::jsonpath")
+        if predicate is not None:
+            self._parts.append(f"e.entity @@ {self.add(predicate)}::jsonpath")
         if where.area is not None:
             self._area(*where.area)
 
@@ -99,6 +103,14 @@ class Sql:
     def _prefix(self, prefix: str) -> None:
         self.possible = self.possible and storable(prefix)
         self._parts.append(f"e.id ^@ {self.add(prefix)}::text")
+
+    def _typed_too(self, predicate: str, alternatives: Sequence[frozenset[str]]) -> str:
+        """The predicate with the types in it: the index of values then gives those alone that have both, instead of all
+        that have the value to be looked at for their type."""
+        known = [sorted(wanted) for wanted in alternatives if all(map(storable, wanted))]
+        self.possible = self.possible and bool(known)
+        ways = [" && ".join(f'$."type" == {json.dumps(name)}' for name in wanted) for wanted in known]
+        return f"(({' || '.join(f'({way})' for way in ways)}) && {predicate})" if known else predicate
 
     def _types(self, alternatives: Sequence[frozenset[str]]) -> None:
         known = [sorted(wanted) for wanted in alternatives if all(map(storable, wanted))]
