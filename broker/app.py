@@ -28,6 +28,7 @@ from broker.kpi.rolling import Roller
 from broker.loading import FEEDS, Loading
 from broker.local.adapter import LocalModule
 from broker.log import configure
+from broker.metering.ledger.sequencer import Sequencer
 from broker.metering.settle import Settler
 from broker.registry.enrolment import Enrolment
 from broker.registry.registry import LOCAL_ID, Registry
@@ -79,6 +80,7 @@ class House:
     feed: Feed
     sweeper: Sweeper
     roller: Roller
+    sequencer: Sequencer
     postgres: PrivatePostgres | None
     upkeep: asyncio.Task[None] | None = None
 
@@ -96,6 +98,7 @@ class House:
         await self.feed.stop()
         await self.enrolment.close()
         await self.settler.drain()
+        await self.sequencer.stop()
         await self.registry.close()
         await self.contexts.close()
         await self.upstream.close()
@@ -151,7 +154,8 @@ async def _furnish(
     box = SecretBox(load_key(settings.secret_key, home))
     settler = await Settler.start(url)
     metrics = Metrics()
-    metrics.observe(registry, settler)
+    sequencer = _sequencer(settings, home, url)
+    metrics.observe(registry, settler, sequencer)
     gateway = Gateway(
         registry,
         settler,
@@ -194,6 +198,7 @@ async def _furnish(
         feed=Feed(url, FEEDS, loading.changed),
         sweeper=Sweeper(entities),
         roller=Roller(database),
+        sequencer=sequencer,
         postgres=postgres,
     )
     await house.feed.start()
@@ -204,9 +209,17 @@ async def _furnish(
         contexts.start()
         registry.start()
         house.sweeper.start()
+        if settings.sequencer:
+            sequencer.start()
         house.roller.start()
         house.upkeep = asyncio.create_task(_keep_up(house), name="upkeep")
     return house
+
+
+def _sequencer(settings: Settings, home: Path, url: str) -> Sequencer:
+    """Of the ledger; its name and its key are the gateway's own."""
+    origin = f"{keys.alias(settings.alias, home)}/ledger"
+    return Sequencer(url, origin, lambda: keys.ledger_seeds(settings.ledger_key, home))
 
 
 def _unproven(platform: Platform) -> bool:

@@ -1,12 +1,17 @@
-"""What a home keeps for its gateway beside the database: the administration's key and the alias."""
+"""What a home keeps for its gateway beside the database: the administration's key, the alias and the
+ledger's signing key."""
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 from pathlib import Path
 
 from schemas.errors import SettingsError
+
+LEDGER_KEY = "ledger.key"
+NEXT_LEDGER_KEY = "ledger.key.next"
 
 
 def admin_key(setting: str, home: Path) -> str:
@@ -21,6 +26,29 @@ def admin_key(setting: str, home: Path) -> str:
 def alias(setting: str, home: Path) -> str:
     """The setting, else the one in the home's `alias`, which is made the first time and then stays."""
     return setting or _kept(home / "alias", "kakehashi-" + secrets.token_hex(4))
+
+
+def ledger_seeds(setting: str, home: Path) -> list[bytes]:
+    """Seeds (32 bytes) of the keys that may sign the ledger: the setting, else the home's `ledger.key`, which is made
+    the first time, and the one that a rotation under way is about to put in its place."""
+    if setting:
+        return [_seed(setting, "KAKEHASHI_LEDGER_KEY")]
+    made = base64.b64encode(secrets.token_bytes(32)).decode()
+    seeds = [_seed(_kept(home / LEDGER_KEY, made), "KAKEHASHI_HOME")]
+    coming = home / NEXT_LEDGER_KEY
+    if coming.exists():
+        seeds.append(_seed(_kept(coming, ""), "KAKEHASHI_HOME"))
+    return seeds
+
+
+def _seed(text: str, field: str) -> bytes:
+    try:
+        seed = base64.b64decode(text, validate=True)
+    except ValueError:
+        seed = b""
+    if len(seed) != 32:
+        raise SettingsError("the ledger's signing key is 32 bytes in base64", field=field)
+    return seed
 
 
 def _kept(file: Path, made: str) -> str:

@@ -41,6 +41,13 @@ class Settings(BaseModel):
     admin_key: Annotated[
         str, Field(description="Key of the administration; unset: one is made in the home", repr=False)
     ] = ""
+    ledger_key: Annotated[
+        str,
+        Field(description="Seed of the ledger's signing key (32 bytes, base64); unset: made in the home", repr=False),
+    ] = ""
+    sequencer: Annotated[
+        bool, Field(description="Number and sign the ledger in the workers; off: `kakehashi ledger sequence` does it")
+    ] = True
     alias: Annotated[
         str,
         Field(
@@ -117,7 +124,7 @@ def load(environ: Mapping[str, str] | None = None, **override: Any) -> Settings:
     except ValidationError as e:
         first = e.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "?"
-        secret = name in ("secret_key", "admin_key")
+        secret = name in ("secret_key", "admin_key", "ledger_key")
         raise SettingsError(
             f"{PREFIX}{name.upper()} (from {origin.get(name, 'the default')}): {first['msg']}",
             field=f"{PREFIX}{name.upper()}",

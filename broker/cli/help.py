@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker.cli.kpi_texts import KPI_HELP
+from broker.cli.ledger_texts import LEDGER_HELP
 from broker.demo.language import Table
 
 HELP: Table = {
@@ -192,4 +193,5 @@ HELP: Table = {
     ),
     "version.help": ("バージョン", "Show the version."),
     **KPI_HELP,
+    **LEDGER_HELP,
 }

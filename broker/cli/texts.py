@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from broker.cli.help import HELP
 from broker.cli.kpi_texts import KPI_SAID
+from broker.cli.ledger_texts import LEDGER_SAID
 from broker.demo.language import Table
 from broker.demo.words import WORDS
 
@@ -157,7 +158,7 @@ _SAID: Table = {
     "settings.source.default": ("既定", "default"),
 }
 
-TEXTS: Table = {**WORDS, **HELP, **KPI_SAID, **_SAID}
+TEXTS: Table = {**WORDS, **HELP, **KPI_SAID, **LEDGER_SAID, **_SAID}
 
 SETTINGS_JA: Mapping[str, str] = {
     "home": "専用PostgreSQL・鍵・状態を置くフォルダ",
@@ -166,6 +167,8 @@ SETTINGS_JA: Mapping[str, str] = {
     "open_to_network": "公開モードでもループバック以外で待ち受ける(二重の意思表示)",
     "secret_key": "保管する認証情報の暗号鍵。未設定ならホームに作る",
     "admin_key": "管理用キー。未設定ならホームに作る",
+    "ledger_key": "台帳の署名鍵(32バイト、base64)。未設定ならホームに作る",
+    "sequencer": "ワーカーが台帳の採番と署名を行う。無効なら kakehashi ledger sequence が行う",
     "alias": "Viaヘッダーでのこのゲートウェイの名前(contextSourceAlias)。未設定ならホームに作る",
     "public_url": "利用者から見たURL",
     "area": "ローカルストアが1つのエリアのものなら、そのエリア",

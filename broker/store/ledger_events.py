@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 import rfc8785
 
 from schemas.flow import uuid7
@@ -31,5 +32,9 @@ async def enter(
     Returns the event's id (UUID version 7). ValueError for a body that has no canonical form.
     """
     event = uuid7()
-    await connection.execute(_ENTER, event, now or datetime.now(UTC), kind, subject, actor, rfc8785.dumps(dict(body)))
+    text = rfc8785.dumps(dict(body))
+    if rfc8785.dumps(orjson.loads(text)) != text:
+        # a number beyond 2^53 may be written as a float, and is read again as a whole number
+        raise ValueError("the body does not keep its canonical form when it is read")
+    await connection.execute(_ENTER, event, now or datetime.now(UTC), kind, subject, actor, text)
     return event

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from broker.metering.ledger.sequencer import Sequencer
 from broker.metering.settle import Settler
 from broker.registry.breaker import BreakerState
 from broker.registry.registry import Registry
@@ -35,10 +36,11 @@ class Metrics:
         self._seconds = seconds
         self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
-    def observe(self, registry: Registry, settler: Settler) -> None:
+    def observe(self, registry: Registry, settler: Settler, sequencer: Sequencer) -> None:
         """Show these, too, from now on."""
         self._registry.register(_Sources(registry))
         self._registry.register(_Settlement(settler))
+        self._registry.register(_Ledger(sequencer))
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Count one answer. On the hot path: the labelled children are kept."""
@@ -67,6 +69,10 @@ _SOURCE_NAMES = (
     "kakehashi_settlement_pending",
     "kakehashi_settled_flows",
     "kakehashi_settlement_failures",
+    "kakehashi_ledger_leads",
+    "kakehashi_ledger_lag_seconds",
+    "kakehashi_ledger_entries",
+    "kakehashi_ledger_signed_entries",
 )
 
 
@@ -112,3 +118,21 @@ class _Settlement(Collector):
         failed = CounterMetricFamily("kakehashi_settlement_failures", "Requests refused since nothing could be written")
         failed.add_metric([], self._settler.failed)
         return [lag, pending, flows, failed]
+
+
+class _Ledger(Collector):
+    def __init__(self, sequencer: Sequencer) -> None:
+        self._sequencer = sequencer
+
+    def collect(self) -> list[Metric]:
+        leads = GaugeMetricFamily("kakehashi_ledger_leads", "1 in the worker that numbers and signs the ledger")
+        leads.add_metric([], self._sequencer.leads)
+        lag = GaugeMetricFamily("kakehashi_ledger_lag_seconds", "Wait of the oldest flow that is not in the ledger")
+        size = GaugeMetricFamily("kakehashi_ledger_entries", "Entries of the ledger")
+        signed = GaugeMetricFamily("kakehashi_ledger_signed_entries", "Entries under the newest checkpoint")
+        # what the others know of it is old
+        if self._sequencer.leads:
+            lag.add_metric([], self._sequencer.lag)
+            size.add_metric([], self._sequencer.size)
+            signed.add_metric([], self._sequencer.signed)
+        return [leads, lag, size, signed]

@@ -26,8 +26,9 @@ from broker.store.database import Database
 from broker.store.discovery import LocalDiscovery
 from broker.store.entities import Entities
 from broker.store.entity_maps import EntityMaps
+from broker.store.ledger import Ledger
 from broker.store.temporal import Evolutions
-from broker.web.administration import flows, platforms
+from broker.web.administration import flows, ledger, platforms
 from broker.web.consumption.discovery import Discovery
 from broker.web.consumption.entities import EntityReads
 from broker.web.consumption.entity_maps import EntityMapReads
@@ -69,7 +70,7 @@ _CREATING = frozenset(
     )
 )
 """What makes a tenant that was not there (clause 5.5.10)."""
-_ADMINISTRATION = frozenset({"platforms", "flows", "kpi", "docs", "openapi.json"})
+_ADMINISTRATION = frozenset({"platforms", "flows", "kpi", "ledger", "docs", "openapi.json"})
 _TENANTLESS = (f"{_NGSI}/jsonldContexts", f"{_NGSI}/info/")
 
 
@@ -234,6 +235,7 @@ def administration(parts: Parts, reader: Reader) -> FastAPI:
     )
     app.include_router(platforms.routes(parts.enrolment, parts.registry, reader))
     app.include_router(flows.routes(_Metered(parts.database, parts.settings.public_url, parts.callers)))
+    app.include_router(ledger.routes(Ledger(parts.database), parts.callers))
     app.add_exception_handler(KakehashiError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

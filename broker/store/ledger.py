@@ -1,0 +1,241 @@
+"""How the ledger is read: entries, proofs and checkpoints. What it grows by is in ledger_append.py.
+
+For figures that rest on flows: `Ledger.range_of` tells which entries hold the flows of a time, and `Ledger.latest` the
+checkpoint that covers them; both go into a report as its evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from broker.store.database import Database
+from broker.store.ledger_forms import EVENT_HEAD, EVENT_TAIL, FLOW, FLOW_HEAD, FLOW_TAIL
+from schemas.errors import NotFound
+from schemas.ledger.note import VerifyingKey
+from schemas.ledger.tree import (
+    EMPTY,
+    STEP,
+    Frontier,
+    Span,
+    Subtree,
+    consistency_spans,
+    inclusion_spans,
+    prove,
+    subtrees,
+)
+
+_ENTRIES = f"""
+    SELECT s.seq, s.leaf, convert_to(CASE WHEN s.form = {FLOW}
+        THEN {FLOW_HEAD} || s.seq::text || {FLOW_TAIL}
+        ELSE {EVENT_HEAD} || s.seq::text || {EVENT_TAIL} END, 'UTF8') AS text
+    FROM (SELECT * FROM ledger_entries WHERE seq >= $1 AND seq < $2 ORDER BY seq) AS s
+    LEFT JOIN flows AS f ON f.request = s.request AND f.id = s.id AND f.time = s.time
+    LEFT JOIN ledger_events AS e ON e.id = s.id
+    ORDER BY s.seq
+"""  # noqa: S608
+# The hashes of each span of kept subtrees, joined.
+_LEAVES = """
+    SELECT r.n, string_agg(e.leaf, ''::bytea ORDER BY e.seq) AS hashes
+    FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS r (first, last, n)
+    JOIN ledger_entries AS e ON e.seq >= r.first AND e.seq < r.last GROUP BY r.n
+"""
+_NODES = """
+    SELECT r.n, string_agg(k.hash, ''::bytea ORDER BY k.place) AS hashes
+    FROM unnest($1::bigint[], $2::bigint[], $3::smallint[]) WITH ORDINALITY AS r (first, last, level, n)
+    JOIN ledger_nodes AS k ON k.level = r.level AND k.place >= r.first AND k.place < r.last GROUP BY r.n
+"""
+_CHECKPOINT = """
+    SELECT c.size, c.root, c.time, c.note || coalesce(
+        (SELECT string_agg(line, '' ORDER BY witness) FROM ledger_cosignatures AS w WHERE w.size = c.size), ''
+    ) AS note, (SELECT count(*) FROM ledger_cosignatures AS w WHERE w.size = c.size) AS witnesses
+    FROM ledger_checkpoints AS c
+"""
+_WAITING = """
+    SELECT least(
+        (SELECT time FROM flows WHERE (txid, seq) > ($1::text::xid8, $2::bigint) ORDER BY txid, seq LIMIT 1),
+        (SELECT time FROM ledger_events WHERE (txid, seq) > ($3::text::xid8, $4::bigint) ORDER BY txid, seq LIMIT 1)
+    )
+"""
+# The id has its time in it (UUID version 7), and a flow waits for seconds: only the newest can be waiting.
+_SETTLED = """
+    SELECT EXISTS (SELECT FROM ledger_entries WHERE id = $1) OR EXISTS (
+        SELECT FROM ledger_state AS s, flows AS f
+        WHERE (f.txid, f.seq) > (s.flow_txid::text::xid8, s.flow_seq) AND f.id = $1
+    )
+"""
+
+
+class LedgerDamaged(Exception):
+    """What is kept of the ledger is not whole, or not what was signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """`note`: as it is served, with the witnesses' lines, of which there are `witnesses`."""
+
+    size: int
+    root: bytes
+    time: datetime
+    note: str
+    witnesses: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """`leaf`: as it stands in the tree. `text`: as the row gives it now; None if the row is archived or gone."""
+
+    seq: int
+    leaf: bytes
+    text: bytes | None
+
+
+class Ledger:
+    """Methods raise `StoreUnavailable` besides what they name."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def latest(self, *, witnessed: bool = False) -> StoredCheckpoint | None:
+        """The newest checkpoint, or the newest that has a witness."""
+        where = "WHERE EXISTS (SELECT FROM ledger_cosignatures AS w WHERE w.size = c.size)" if witnessed else ""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(f"{_CHECKPOINT} {where} ORDER BY c.size DESC LIMIT 1")
+        return None if row is None else StoredCheckpoint(*row)
+
+    async def covering(self, size: int) -> StoredCheckpoint | None:
+        """The first checkpoint with at least `size` entries."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(f"{_CHECKPOINT} WHERE c.size >= $1 ORDER BY c.size LIMIT 1", size)
+        return None if row is None else StoredCheckpoint(*row)
+
+    async def keys(self) -> list[tuple[VerifyingKey, str | None]]:
+        """The keys that signed, the first first, each with the note by which the one before vouches for it."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch("SELECT key, voucher FROM ledger_keys ORDER BY number")
+        return [(VerifyingKey.parse(row["key"]), row["voucher"]) for row in rows]
+
+    async def find(self, entry: UUID) -> int | None:
+        """The number of a flow or an event; None if it has none (yet)."""
+        async with self._database.connection() as connection:
+            found: int | None = await connection.fetchval("SELECT seq FROM ledger_entries WHERE id = $1", entry)
+        return found
+
+    async def entries(self, first: int, end: int) -> list[StoredEntry]:
+        """Those with numbers from `first` up to, not including, `end`."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_ENTRIES, first, end, timeout=60.0)
+        return [StoredEntry(*row) for row in rows]
+
+    async def range_of(self, since: datetime | None, until: datetime | None) -> Span:
+        """The shortest span that has all entries of a time (`until` not included); empty at 0 if there are none."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                "SELECT min(seq) AS first, max(seq) AS last FROM ledger_entries"
+                " WHERE ($1::timestamptz IS NULL OR time >= $1) AND ($2::timestamptz IS NULL OR time < $2)",
+                since,
+                until,
+                timeout=60.0,
+            )
+        return (0, 0) if row["first"] is None else (row["first"], row["last"] + 1)
+
+    async def inclusion(self, index: int, size: int) -> list[bytes]:
+        """The proof that entry `index` is in the tree of `size` entries."""
+        async with self._database.connection() as connection:
+            return await _proof(connection, inclusion_spans(index, size))
+
+    async def consistency(self, old: int, new: int) -> list[bytes]:
+        """The proof that the tree of `new` entries begins with that of `old`."""
+        async with self._database.connection() as connection:
+            return await _proof(connection, consistency_spans(old, new) if old else [])
+
+    async def hashes(self, wanted: Iterable[Subtree]) -> dict[Subtree, bytes]:
+        async with self._database.connection() as connection:
+            return await subtree_hashes(connection, list(wanted))
+
+    async def settled(self, flow: UUID) -> bool:
+        """Whether there is such a flow that waits to be numbered, or an entry that waits to be signed for."""
+        async with self._database.connection() as connection:
+            found: bool = await connection.fetchval(_SETTLED, flow)
+        return found
+
+    async def waiting(self) -> datetime | None:
+        """The time of the oldest flow or event that is not in the ledger yet."""
+        async with self._database.connection() as connection:
+            return await oldest_waiting(connection)
+
+
+async def _proof(connection: asyncpg.Connection, spans: Sequence[Span]) -> list[bytes]:
+    wanted = [subtree for span in spans for subtree in subtrees(span)]
+    return prove(spans, await subtree_hashes(connection, wanted))
+
+
+async def subtree_hashes(connection: asyncpg.Connection, wanted: Sequence[Subtree]) -> dict[Subtree, bytes]:
+    """By level and place. LedgerDamaged if one is not complete in what is kept."""
+    found: dict[Subtree, bytes] = {}
+    leaves = [subtree for subtree in wanted if subtree[0] < STEP]
+    nodes = [subtree for subtree in wanted if subtree[0] >= STEP]
+    for statement, asked in ((_LEAVES, leaves), (_NODES, nodes)):
+        if not asked:
+            continue
+        steps = [level % STEP for level, _ in asked]
+        arguments: list[list[int]] = [
+            [place << step for (_, place), step in zip(asked, steps, strict=True)],
+            [(place + 1) << step for (_, place), step in zip(asked, steps, strict=True)],
+        ]
+        if statement is _NODES:
+            arguments.append([level - step for (level, _), step in zip(asked, steps, strict=True)])
+        for n, hashes in await connection.fetch(statement, *arguments):
+            level, place = asked[n - 1]
+            if len(hashes) == 32 << (level % STEP):
+                found[level, place] = _fold(hashes)
+    if len(found) < len(set(wanted)):
+        raise LedgerDamaged(f"the subtrees {sorted(set(wanted) - found.keys())[:5]} are not whole")
+    return found
+
+
+def _fold(hashes: bytes) -> bytes:
+    """The hash over a power of two of hashes."""
+    frontier = Frontier()
+    for at in range(0, len(hashes), 32):
+        frontier.push(hashes[at : at + 32])
+    return frontier.root()
+
+
+async def frontier_of(connection: asyncpg.Connection, size: int) -> Frontier:
+    """The tree of the first `size` entries, to be gone on with. LedgerDamaged."""
+    wanted = list(subtrees((0, size)))
+    hashes = await subtree_hashes(connection, wanted)
+    return Frontier([(level, hashes[level, place]) for level, place in wanted])
+
+
+async def root_of(connection: asyncpg.Connection, size: int) -> bytes:
+    return (await frontier_of(connection, size)).root() if size else EMPTY
+
+
+async def oldest_waiting(connection: asyncpg.Connection) -> datetime | None:
+    """The arrival of the oldest flow (or the time of the oldest event) that is not in the ledger yet."""
+    state = await connection.fetchrow("SELECT flow_txid, flow_seq, event_txid, event_seq FROM ledger_state")
+    txid, seq, event_txid, event_seq = state or (0, 0, 0, 0)
+    found: datetime | None = await connection.fetchval(_WAITING, str(txid), seq, str(event_txid), event_seq)
+    return found
+
+
+async def last_signed(connection: asyncpg.Connection) -> tuple[int, bytes] | None:
+    """Size and root of the newest checkpoint."""
+    row = await connection.fetchrow("SELECT size, root FROM ledger_checkpoints ORDER BY size DESC LIMIT 1")
+    return None if row is None else (row["size"], row["root"])
+
+
+async def current_key(connection: asyncpg.Connection) -> str | None:
+    """The key that checkpoints are signed with now."""
+    found: str | None = await connection.fetchval("SELECT key FROM ledger_keys ORDER BY number DESC LIMIT 1")
+    return found
+
+
+def missing(entry: UUID) -> NotFound:
+    return NotFound("There is no such flow in the ledger.", field="flow", value=str(entry))
