@@ -32,6 +32,7 @@ from schemas.ngsi_ld.context import CORE, Context, core_of
 from schemas.ngsi_ld.head import read_head, read_heads, split_rows
 from schemas.ngsi_ld.query import EntityQuery
 from schemas.ngsi_ld.rename import renaming, translate
+from schemas.ngsi_ld.rename_bytes import text_renaming
 from schemas.platform import Platform, ProbeResult
 
 _CONTEXT_RETRY_SECONDS = 600.0
@@ -177,10 +178,16 @@ class NgsiLdAdapter:
         total = answer.headers.get("ngsild-results-count")
         known = int(total) if total is not None and total.isdigit() else None
         body = answer.body
+        reading = self._reading(answer.headers.get("link"), ask.asked_in)
+        if not ask.retrieve and (reading.url is not None or ask.asked_in is not ask.working):
+            source = await self._spoken(reading, ask)
+            if source is not ask.working:
+                renamed = text_renaming(source, ask.working).apply(body)
+                if renamed is not None:
+                    return Page(raw=renamed[0], heads=renamed[1], total=known)
         heads = [read_head(body)] if ask.retrieve else read_heads(body)
         if ask.retrieve and heads[0].id != ask.query.ids[0]:
             raise BadUpstream("asked for one entity it gives another")
-        reading = self._reading(answer.headers.get("link"), ask.asked_in)
         embedded = any(head.context for head in heads)
         if not embedded and ask.asked_in is ask.working:
             if reading is AS_ASKED:
@@ -189,15 +196,19 @@ class NgsiLdAdapter:
                 return Page(raw=body, heads=heads, total=known)
             if reading.source is not None and not reading.unless and core_of(ask.asked_in.url or "") is not None:
                 return Page(raw=body, heads=heads, total=known)
+        source = await self._spoken(reading, ask)
         document = orjson.loads(body)
         rows: list[dict[str, Any]] = [document] if ask.retrieve else document
-        source = await self._context_of(reading.url) if reading.url is not None else reading.source or ask.asked_in
         if embedded:
             return Page(entities=[await self._own_context(row, source, ask.working) for row in rows], total=known)
         if source is not ask.working:
             change = renaming(source, ask.working)
             rows = [translate(row, change) for row in rows]
         return Page(entities=rows, total=known)
+
+    async def _spoken(self, reading: Reading, ask: Ask) -> Context:
+        """The context that the answer is in."""
+        return await self._context_of(reading.url) if reading.url is not None else reading.source or ask.asked_in
 
     def _reading(self, link: str | None, asked_in: Context) -> Reading:
         key = (link, asked_in)

@@ -38,6 +38,10 @@ class Memo(dict[str, str]):
         super().__init__()
         self._make = make
 
+    def made(self, name: str) -> str:
+        """The same, without remembering it."""
+        return self._make(name)
+
     def __missing__(self, name: str) -> str:
         made = self._make(name)
         if len(name) <= self._LONGEST:

@@ -25,7 +25,7 @@ _rows = msgspec.json.Decoder(list[msgspec.Raw])
 def read_heads(body: bytes) -> list[Head]:
     """Heads of a JSON array of entities; BadUpstream if it is none, or not UTF-8."""
     try:
-        _check_utf8(body)
+        check_utf8(body)
         return _heads.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise BadUpstream(f"the answer is not a JSON array of entities ({_reason(e)})") from None
@@ -34,7 +34,7 @@ def read_heads(body: bytes) -> list[Head]:
 def read_head(body: bytes) -> Head:
     """The head of one JSON entity; BadUpstream if it is none, or not UTF-8."""
     try:
-        _check_utf8(body)
+        check_utf8(body)
         return _head.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise BadUpstream(f"the answer is not a JSON entity ({_reason(e)})") from None
@@ -45,7 +45,8 @@ def split_rows(body: bytes) -> list[msgspec.Raw]:
     return _rows.decode(body)
 
 
-def _check_utf8(body: bytes) -> None:
+def check_utf8(body: bytes) -> None:
+    """UnicodeDecodeError if it is not UTF-8."""
     # msgspec skips over the strings that it does not build, so they would leave unchecked
     if not body.isascii():
         body.decode()

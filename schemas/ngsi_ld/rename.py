@@ -2,7 +2,7 @@
 
 Renamed are entity types, attribute and sub-attribute names, and the values that are names themselves (`vocab`,
 `objectType`, `valueType`). Members that the standard fixes stay as they are, whatever a context says, and values of
-Properties are not looked into (clause 5.5.7). A walk makes new dicts for what it renames and shares the values.
+Properties are not looked into (clause 5.5.7). A walk makes new dicts for what it renames and shares the rest.
 """
 
 from __future__ import annotations
@@ -95,6 +95,8 @@ class _Walk:
     def attribute(self, attribute: Entity, depth: int) -> Entity:
         if depth > MAX_DEPTH:
             raise BadRequestData(f"attributes are nested more than {MAX_DEPTH} deep", clause="4.5.1")
+        if _PLAIN.issuperset(attribute):
+            return attribute
         out: Entity = {}
         for name, value in attribute.items():
             if name in _PLAIN:

@@ -189,7 +189,7 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             ("one entity, different context", one, [link]),
         ]
         results = []
-        for label, url, headers in cases:
+        for label, url, headers in [case for case in cases if options.only in case[0]]:
             for connections in options.connections:
                 say(f"{label}, {connections} connection(s)")
                 results.append(measure(label, url, pid, connections, options.seconds, headers))
@@ -212,6 +212,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="per measurement (4)")
     parser.add_argument("--connections", type=lambda t: [int(c) for c in t.split(",")], default=[1, 16, 50])
+    parser.add_argument("--only", default="", help="cases whose name has this in it (all)")
     parser.add_argument("--store", action="store_true", help="the local store instead; --store --help tells more")
     if "--store" in sys.argv[1:]:
         store.main([argument for argument in sys.argv[1:] if argument != "--store"])
