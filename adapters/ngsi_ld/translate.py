@@ -126,7 +126,7 @@ def projected(query: EntityQuery) -> tuple[str, ...]:
         return query.attrs
     if not query.pick or _NEVER_FILTERED.intersection(query.pick):
         return ()
-    return tuple(p.partition(".")[0].partition("[")[0] for p in query.pick)
+    return query.pick
 
 
 def pushdown(query: EntityQuery, ask: Ask, claims: Capabilities, verified: frozenset[str]) -> Pushdown:

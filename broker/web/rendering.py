@@ -10,7 +10,15 @@ import orjson
 from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.linked import Found, flat, inline
 from schemas.ngsi_ld.query import EntityQuery, Format, Rendering
-from schemas.ngsi_ld.representation import feature, only_datasets, project, to_concise, to_language, to_simplified
+from schemas.ngsi_ld.representation import (
+    feature,
+    only_datasets,
+    only_parts,
+    project,
+    to_concise,
+    to_language,
+    to_simplified,
+)
 
 Entity = dict[str, Any]
 NONE_LINKED: Final[Found] = MappingProxyType({})
@@ -24,6 +32,7 @@ def needs_objects(query: EntityQuery, rendering: Rendering) -> bool:
         or rendering.jsonld
         or bool(rendering.lang)
         or bool(rendering.datasets)
+        or rendering.parts is not None
         or query.join is not None
     )
 
@@ -105,8 +114,12 @@ def _rows(
         linked = {name: only_datasets(entity, rendering.datasets) for name, entity in linked.items()}
     if query.join is None:
         pairs = [(_project(entity, query) if projected else entity, entity) for entity in entities]
+        if rendering.parts is not None:
+            pairs = [(only_parts(shown, rendering.parts), entity) for shown, entity in pairs]
     else:
         kept = [project(entity, attrs=query.attrs) for entity in entities] if query.attrs else entities
+        if query.attrs and rendering.parts is not None:
+            kept = [only_parts(entity, rendering.parts) for entity in kept]
         if query.join.inline:
             pairs = list(zip(inline(kept, linked, query.join), entities, strict=True))
         else:

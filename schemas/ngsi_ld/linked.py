@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 from schemas.errors import TooManyResults
 from schemas.ngsi_ld.model import ENTITY_MEMBERS
-from schemas.ngsi_ld.projection import NOTHING, Projection
-from schemas.ngsi_ld.representation import project
+from schemas.ngsi_ld.projection import NOTHING, Parts, Projection
+from schemas.ngsi_ld.representation import only_parts, project
 from schemas.ngsi_ld.walk import uris
 
 Entity: TypeAlias = dict[str, Any]
@@ -43,7 +43,10 @@ class Join:
         """What is shown of an entity itself."""
         if not self.pick.names and not self.omit.names:
             return entity
-        return project(entity, pick=self.pick.names, omit=self.omit.plain)
+        shown = project(entity, pick=self.pick.with_heads, omit=self.omit.plain)
+        if self.pick.paths or self.omit.paths:
+            return only_parts(shown, Parts(self.pick.paths, self.omit.paths))
+        return shown
 
 
 @dataclass(frozen=True, slots=True)

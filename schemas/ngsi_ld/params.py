@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
+import msgspec
+
 from schemas.errors import BadRequestData, InvalidRequest, UriTooLong
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.geo import GeoQuery, parse_geo
@@ -18,7 +20,7 @@ from schemas.ngsi_ld.model import ENTITY_MEMBERS
 from schemas.ngsi_ld.order import Order, parse_order
 from schemas.ngsi_ld.param_filters import csf_of, datasets_of, join_of, q_of
 from schemas.ngsi_ld.patterns import compile_pattern
-from schemas.ngsi_ld.projection import parse_projection
+from schemas.ngsi_ld.projection import Parts, heads, parse_projection, paths_of
 from schemas.ngsi_ld.query import EntityQuery, Format, Rendering, Selector
 from schemas.ngsi_ld.scope import parse_scope_query
 from schemas.ngsi_ld.types import TypeSelection, parse_type_selection
@@ -125,7 +127,7 @@ def parse_query(
         local=local,
         tenant=tenant,
     )
-    return _checked(_selected(query, selectors)), rendering
+    return _parted(_checked(_selected(query, selectors)), rendering)
 
 
 def _selected(query: EntityQuery, selectors: tuple[Selector, ...]) -> EntityQuery:
@@ -169,7 +171,7 @@ def parse_retrieve(
         local=_flag(params, "local"),
         tenant=tenant,
     )
-    return _checked(query), rendering
+    return _parted(_checked(query), rendering)
 
 
 def _checked(query: EntityQuery) -> EntityQuery:
@@ -179,6 +181,16 @@ def _checked(query: EntityQuery) -> EntityQuery:
     if both:
         raise BadRequestData("a member is both picked and omitted", field="omit", value=min(both), clause="4.21")
     return query
+
+
+def _parted(query: EntityQuery, rendering: Rendering) -> tuple[EntityQuery, Rendering]:
+    """Where sub-attributes are named (`a.b`), their attributes are asked for, and cut when they leave."""
+    parts = Parts(paths_of(query.pick or query.attrs, query.context), paths_of(query.omit, query.context))
+    if parts == Parts():
+        return query, rendering
+    member = "pick" if query.pick else "attrs"
+    shown = dict.fromkeys((*(query.pick or query.attrs), *heads(parts.pick)))
+    return query.alter(**{member: tuple(shown)}), msgspec.structs.replace(rendering, parts=parts)
 
 
 def _known(params: Mapping[str, str], known: frozenset[str], operation: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from schemas.errors import BadRequestData
-from schemas.ngsi_ld.model import ENTITY_MEMBERS
+from schemas.ngsi_ld.model import ATTRIBUTE_MEMBERS, ENTITY_MEMBERS
 from schemas.ngsi_ld.names import encodable, printable
 
 if TYPE_CHECKING:
@@ -16,20 +17,33 @@ if TYPE_CHECKING:
 CLAUSE = "4.21"
 MAX_LENGTH = 8192
 
+_FIXED = ENTITY_MEMBERS | ATTRIBUTE_MEMBERS
 _NAME = re.compile(r"[^\s,|{}()\[\]\"<>\\^`;\x00-\x1f\x7f]+")
 _SPACED_NAME = re.compile(rf" *({_NAME.pattern}) *")
 
 
 MAX_DEPTH = 16
+Paths: TypeAlias = tuple[tuple[str, ...], ...]
+"""Ways to sub-attributes: an attribute's name, and the names below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is shown of attributes that `a.b` was said of: of those in `pick` nothing below them but this, of those in
+    `omit` all but this. The attribute's own value stays."""
+
+    pick: Paths = ()
+    omit: Paths = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
     """`names` of members, in order; `inner`: for some of them, which are Relationships, what to take (or leave) of the
-    entities that they lead to."""
+    entities that they lead to; `paths`: the sub-attributes that are named."""
 
     names: tuple[str, ...] = ()
     inner: tuple[tuple[str, Projection], ...] = ()
+    paths: Paths = ()
 
     @property
     def depth(self) -> int:
@@ -41,6 +55,11 @@ class Projection:
         """The names that nothing more is said about."""
         within = {name for name, _ in self.inner}
         return tuple(name for name in self.names if name not in within)
+
+    @property
+    def with_heads(self) -> tuple[str, ...]:
+        """The names, and the attributes that the paths lead into."""
+        return (*self.names, *heads(self.paths))
 
     def of(self, relationship: str) -> Projection:
         """What is said about the entities that a Relationship leads to."""
@@ -78,7 +97,7 @@ def _terms(text: str, at: int, depth: int, field: str, context: Context | None) 
                 raise _bad(field, "a brace is not closed", text)
             at += 1
         if text[at : at + 1] not in (",", "|"):
-            return Projection(tuple(names), tuple(inner.items())), at
+            return Projection(tuple(names), tuple(inner.items()), paths_of(names, context)), at
         at += 1
 
 
@@ -99,6 +118,24 @@ def parse_projection(text: str, *, field: str, context: Context | None = None) -
             raise _bad(field, "it is a list of attribute names, parted by commas", part)
         found[name if context is None or name in ENTITY_MEMBERS else context.canonical(name)] = None
     return tuple(found)
+
+
+def paths_of(names: Collection[str], context: Context | None) -> Paths:
+    """Those of the names of a projection that lead to a sub-attribute (`a.b`, as in clause 4.9), unless all of the
+    attribute is named too. Dots of an IRI part nothing; an attribute that has such a name itself is taken by its name.
+    """
+    paths = []
+    for name in names:
+        parts = name.split(".")
+        if len(parts) > 1 and all(parts) and ":" not in name and "/" not in name and parts[0] not in names:
+            below = (part if context is None or part in _FIXED else context.canonical(part) for part in parts)
+            paths.append(tuple(below))
+    return tuple(paths)
+
+
+def heads(paths: Paths) -> tuple[str, ...]:
+    """The attributes that paths lead into, each once."""
+    return tuple(dict.fromkeys(path[0] for path in paths))
 
 
 def _bad(field: str, what: str, value: str) -> BadRequestData:

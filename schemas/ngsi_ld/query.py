@@ -17,6 +17,7 @@ from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.geo import GeoQuery
 from schemas.ngsi_ld.linked import Join
 from schemas.ngsi_ld.order import Order
+from schemas.ngsi_ld.projection import Parts
 from schemas.ngsi_ld.q import Q
 from schemas.ngsi_ld.scope import ScopeQuery
 from schemas.ngsi_ld.types import TypeSelection
@@ -38,6 +39,8 @@ class Rendering(msgspec.Struct, frozen=True):
     """`application/ld+json`: the @context goes into the body."""
     sys_attrs: bool = False
     lang: str | None = None
+    parts: Parts | None = None
+    """Sub-attributes that are shown; None: all."""
     datasets: frozenset[str] = frozenset()
     """Only attribute instances with one of these datasetIds (`@none`: without one) are shown; empty: all of them."""
 

@@ -6,12 +6,13 @@ its answer. Nothing here validates: what sources send and we don't know is passe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeAlias
 
 from schemas.ngsi_ld.concise import from_any, to_concise
 from schemas.ngsi_ld.geojson import feature, to_geojson
-from schemas.ngsi_ld.model import ATTRIBUTE_MEMBERS, ENTITY_MEMBERS, SYSTEM_MEMBERS
+from schemas.ngsi_ld.model import ATTRIBUTE_MEMBERS, ENTITY_MEMBERS, KIND_OF_MEMBER, SYSTEM_MEMBERS
+from schemas.ngsi_ld.projection import Parts
 from schemas.ngsi_ld.simplified import to_language, to_simplified
 from schemas.ngsi_ld.walk import DEPTH, Entity
 
@@ -19,6 +20,7 @@ __all__ = [
     "feature",
     "from_any",
     "only_datasets",
+    "only_parts",
     "project",
     "strip_sys_attrs",
     "to_concise",
@@ -45,6 +47,52 @@ def project(
     for name in omit:
         kept.pop(name, None)
     return kept
+
+
+def only_parts(entity: Mapping[str, Any], parts: Parts) -> Entity:
+    """With those sub-attributes only that a projection with paths leaves (clause 4.21)."""
+    kept = dict(entity)
+    for paths, reduce in ((parts.pick, _picked), (parts.omit, _omitted)):
+        for name, below in _grouped(paths).items():
+            if name in kept:
+                kept[name] = _each_instance(kept[name], below, reduce)
+    return kept
+
+
+Tails: TypeAlias = list[tuple[str, ...]]
+_LASTING = frozenset(KIND_OF_MEMBER) | {"type"}
+"""An attribute is none without them."""
+
+
+def _grouped(paths: Iterable[tuple[str, ...]]) -> dict[str, Tails]:
+    found: dict[str, Tails] = {}
+    for head, *tail in paths:
+        found.setdefault(head, []).append(tuple(tail))
+    return found
+
+
+def _each_instance(member: Any, below: Tails, reduce: Callable[[Entity, Tails], Entity]) -> Any:
+    if isinstance(member, list):
+        return [reduce(one, below) if isinstance(one, dict) else one for one in member]
+    return reduce(member, below) if isinstance(member, dict) else member
+
+
+def _picked(instance: Entity, below: Tails) -> Entity:
+    wanted = _grouped(below)
+    return {
+        name: inner if name in ATTRIBUTE_MEMBERS or () in wanted[name] else _each_instance(inner, wanted[name], _picked)
+        for name, inner in instance.items()
+        if name in ATTRIBUTE_MEMBERS or name in wanted
+    }
+
+
+def _omitted(instance: Entity, below: Tails) -> Entity:
+    unwanted = _grouped(below)
+    return {
+        name: _each_instance(inner, unwanted[name], _omitted) if name in unwanted and name not in _LASTING else inner
+        for name, inner in instance.items()
+        if name in _LASTING or () not in unwanted.get(name, ())
+    }
 
 
 def only_datasets(entity: Mapping[str, Any], datasets: Collection[str]) -> Entity:

@@ -10,6 +10,7 @@ from typing import Any
 from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.geo import GeoQuery
 from schemas.ngsi_ld.patterns import Pattern
+from schemas.ngsi_ld.projection import Parts
 from schemas.ngsi_ld.q import Q
 from schemas.ngsi_ld.scope import ScopeQuery
 from schemas.ngsi_ld.temporal_aggregate import Aggregation
@@ -95,6 +96,8 @@ class TemporalQuery:
     attrs: tuple[str, ...] = ()
     pick: tuple[str, ...] = ()
     omit: tuple[str, ...] = ()
+    parts: Parts | None = None
+    """Sub-attributes that are shown; None: all."""
     q: Q | None = None
     geo: GeoQuery | None = None
     scope: ScopeQuery | None = None

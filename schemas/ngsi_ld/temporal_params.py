@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +14,7 @@ from schemas.ngsi_ld.instants import is_datetime, read_datetime
 from schemas.ngsi_ld.model import SYSTEM_MEMBERS
 from schemas.ngsi_ld.names import is_uri, printable
 from schemas.ngsi_ld.patterns import compile_pattern
-from schemas.ngsi_ld.projection import parse_projection
+from schemas.ngsi_ld.projection import Parts, heads, parse_projection, paths_of
 from schemas.ngsi_ld.q import Q, parse_q
 from schemas.ngsi_ld.scope import parse_scope_query
 from schemas.ngsi_ld.temporal import Form, Selector, TemporalQuery, Window
@@ -123,20 +124,12 @@ def _finish(params: Mapping[str, str], selectors: tuple[Selector, ...], context:
     order = params.get("orderBy", "id")
     if order not in ("id", "id;asc", "id;desc"):
         raise BadRequestData("evolutions are ordered by id only", field="orderBy", value=order, clause="5.7.4.4")
-    return TemporalQuery(
-        context=query.context,
+    return replace(
+        query,
         selectors=tuple(one for one in selectors if one != Selector()),
-        window=query.window,
-        attrs=query.attrs,
-        pick=query.pick,
-        omit=query.omit,
         q=q,
         geo=geo,
         scope=parse_scope_query(params["scopeQ"]) if "scopeQ" in params else None,
-        form=query.form,
-        aggregation=query.aggregation,
-        sys_attrs=query.sys_attrs,
-        lang=query.lang,
         limit=limit,
         offset=_whole(params, "offset", 0, 1_000_000_000),
         count=count,
@@ -152,11 +145,14 @@ def _common(params: Mapping[str, str], context: Context) -> TemporalQuery:
     both = set(pick) & set(omit)
     if both:
         raise BadRequestData("a member is both picked and omitted", field="omit", value=min(both), clause="4.21")
+    parts = Parts(paths_of(pick or attrs, context), paths_of(omit, context))
+    leading = heads(parts.pick)
     return TemporalQuery(
         context=context,
         window=_window(params),
-        attrs=attrs,
-        pick=pick,
+        attrs=(*attrs, *leading) if attrs else (),
+        pick=(*pick, *leading) if pick else (),
+        parts=None if parts == Parts() else parts,
         omit=omit,
         form=form,
         aggregation=_aggregation(params) if form is Form.AGGREGATED else None,

@@ -11,7 +11,7 @@ from uuid import UUID
 from schemas.errors import InvalidRequest
 from schemas.ngsi_ld.concise import to_concise
 from schemas.ngsi_ld.rename import compact_entity
-from schemas.ngsi_ld.representation import project
+from schemas.ngsi_ld.representation import only_parts, project
 from schemas.ngsi_ld.simplified import to_language
 from schemas.ngsi_ld.temporal import INSTANCE, Form, TemporalQuery, Window
 from schemas.ngsi_ld.temporal_aggregate import aggregate, instant
@@ -117,6 +117,8 @@ def present(head: Head, points: Sequence[Point], absent: Sequence[tuple[str, str
         normalized.setdefault(name, [])
     entity = compact_entity(normalized, query.context)
     kept = project(entity, query.attrs, query.pick, query.omit)
+    if query.parts is not None:
+        kept = only_parts(kept, query.parts)
     if query.form in (Form.NORMALIZED, Form.CONCISE):
         shown = to_language(kept, query.lang) if query.lang else kept
         return to_concise(shown) if query.form is Form.CONCISE else shown

@@ -131,3 +131,41 @@ def test_geojson_with_a_projection_keeps_its_geometry(held: Space) -> None:
     (feature,) = answer.json()["features"]
     assert feature["geometry"] == POINT
     assert "open" not in feature["properties"]
+
+
+@pytest.mark.parametrize(
+    ("params", "depth"),
+    [
+        ({"pick": "id,depth.source"}, {"type": "Property", "value": 3, "source": {"type": "Property", "value": "a"}}),
+        ({"attrs": "depth.quality"}, {"type": "Property", "value": 3, "quality": {"type": "Property", "value": 9}}),
+        (
+            {"pick": "depth", "omit": "depth.source"},
+            {"type": "Property", "value": 3, "quality": {"type": "Property", "value": 9}},
+        ),
+        ({"pick": "depth.source", "format": "simplified"}, 3),
+    ],
+)
+def test_sub_attributes(space: Space, host: Host, params: dict[str, str], depth: Any) -> None:
+    entity = {
+        "id": "urn:ngsi-ld:Sensor:1",
+        "type": "Sensor",
+        "depth": {
+            "type": "Property",
+            "value": 3,
+            "source": {"type": "Property", "value": "a"},
+            "quality": {"type": "Property", "value": 9},
+        },
+        "other": {"type": "Property", "value": 1},
+    }
+    space.add(host.serve(NgsiLdSource([entity, entity | {"id": "urn:ngsi-ld:Sensor:2", "depth": None}])).url)
+    found = space.get(type="Sensor", **params).json()
+    assert [one["depth"] for one in found if one.get("depth")] == [depth]
+    assert not any("other" in one for one in found)
+
+
+def test_an_attribute_whose_own_name_has_a_dot(space: Space, host: Host) -> None:
+    entity = {"id": "urn:ngsi-ld:Sensor:1", "type": "Sensor", "PM2.5": {"type": "Property", "value": 12}}
+    space.add(host.serve(NgsiLdSource([entity | {"other": {"type": "Property", "value": 1}}])).url)
+    assert space.get(type="Sensor", pick="id,type,PM2.5").json() == [entity]
+    iri = "https://uri.etsi.org/ngsi-ld/default-context/other"
+    assert space.get(type="Sensor", pick=iri).json() == [{"other": {"type": "Property", "value": 1}}]
