@@ -11,10 +11,11 @@ import orjson
 
 from broker.federation.via import pseudonym
 from broker.web.endpoint import Call, Headers, Reply
-from broker.web.negotiation import PLAIN, VERSION, Media, choose
+from broker.web.negotiation import PLAIN, Media, choose
 from broker.web.openapi.operations import OPERATIONS
 from broker.web.reading import Reader, base_url, tenant
 from schemas.errors import InvalidRequest
+from schemas.ngsi_ld.conformance import CURRENT
 
 SPECIFICATION: Final = "ETSI GS CIM 009 V1.9.1"
 _API: Final = "/ngsi-ld/v1"
@@ -57,7 +58,7 @@ class Info:
                 "id": "urn:ngsi-ld:Conformance:" + quote(self._alias, safe=":"),
                 "type": "Conformance",
                 "specification": SPECIFICATION,
-                "specificationVersion": VERSION,
+                "specificationVersion": ".".join(map(str, CURRENT)),
                 "multiTenancy": True,
                 "resources": _RESOURCES,
             },

@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from schemas.errors import NotAcceptable, UnsupportedMediaType
+from schemas.ngsi_ld.conformance import CURRENT, Version
 
 
 class Media(StrEnum):
@@ -18,12 +19,10 @@ class Media(StrEnum):
 ENTITIES = (Media.JSON, Media.JSONLD, Media.GEOJSON)
 PLAIN = (Media.JSON, Media.JSONLD)
 
-VERSION = "1.9"
-"""Of the NGSI-LD specification that every answer conforms to (clause 4.3.6.8)."""
 _LONGEST = 1024
 _WEIGHT = re.compile(r"[01](?:\.[0-9]{0,10})?")
 _BODY = re.compile(r'(?:^|[,;])\s*body\s*=\s*"?json"?\s*(?:$|[,;])', re.IGNORECASE)
-_NGSI_LD = re.compile(r'(?:^|[,;])\s*ngsi-ld\s*=\s*"?[0-9]{1,4}\.[0-9]{1,4}"?\s*(?:$|[,;])', re.IGNORECASE)
+_NGSI_LD = re.compile(r'(?:^|[,;])\s*ngsi-ld\s*=\s*"?([0-9]{1,4})\.([0-9]{1,4})"?\s*(?:$|[,;])', re.IGNORECASE)
 
 
 @lru_cache(maxsize=512)
@@ -66,11 +65,17 @@ def prefers_plain(prefer: bytes) -> bool:
     return len(prefer) <= _LONGEST and _BODY.search(prefer.decode("latin-1")) is not None
 
 
+def preferred(prefer: bytes) -> Version | None:
+    """The version of the specification that entities are to conform to: `Prefer: ngsi-ld=…`, at most our own."""
+    seen = _NGSI_LD.search(prefer.decode("latin-1")) if len(prefer) <= _LONGEST else None
+    return None if seen is None else min((int(seen[1]), int(seen[2])), CURRENT)
+
+
 def conformant(prefer: bytes) -> list[tuple[bytes, bytes]]:
-    """The headers that say which version an answer with a body conforms to, if `Prefer: ngsi-ld=…` asks for one."""
-    if len(prefer) > _LONGEST or not _NGSI_LD.search(prefer.decode("latin-1")):
-        return []
-    return [(b"preference-applied", f"ngsi-ld={VERSION}".encode())]
+    """The headers that say which version an answer with a body conforms to, if one is asked for: entities are amended
+    to it (`schemas.ngsi_ld.conformance`), and nothing else differs between versions (clause 4.3.6.8)."""
+    version = preferred(prefer)
+    return [] if version is None else [(b"preference-applied", b"ngsi-ld=%d.%d" % version)]
 
 
 def body_media(content_type: str) -> Media:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from schemas.ngsi_ld.conformance import older
 from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.linked import Found, flat, inline
 from schemas.ngsi_ld.query import EntityQuery, Format, Rendering
@@ -33,6 +34,7 @@ def needs_objects(query: EntityQuery, rendering: Rendering) -> bool:
         or bool(rendering.lang)
         or bool(rendering.datasets)
         or rendering.parts is not None
+        or rendering.version is not None
         or query.join is not None
     )
 
@@ -55,6 +57,22 @@ def widened(query: EntityQuery, rendering: Rendering) -> EntityQuery:
         pick=tuple(dict.fromkeys((*shown, *sorted(needed)))) if shown else (),
         omit=tuple(name for name in query.omit if name not in needed),
     )
+
+
+def amended(entities: list[Entity], linked: Found, rendering: Rendering) -> tuple[list[Entity], Found, bool]:
+    """In the terms of the version that was asked for (clause 4.3.6.8), and whether that changed anything."""
+    version = rendering.version
+    if version is None:
+        return entities, linked, False
+
+    if rendering.lang:
+        # chosen first: what is left of a LanguageProperty then is a Property already
+        entities = [to_language(entity, rendering.lang) for entity in entities]
+        linked = {name: to_language(entity, rendering.lang) for name, entity in linked.items()}
+    rows = [older(entity, version) for entity in entities]
+    more = {name: older(entity, version) for name, entity in linked.items()}
+    same = all(new is old for new, old in zip((*rows, *more.values()), (*entities, *linked.values()), strict=True))
+    return rows, more, not same
 
 
 def writable(entities: list[Entity]) -> list[Entity]:

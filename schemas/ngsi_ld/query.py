@@ -13,6 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
+from schemas.ngsi_ld.conformance import Version
 from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.geo import GeoQuery
 from schemas.ngsi_ld.linked import Join
@@ -39,6 +40,8 @@ class Rendering(msgspec.Struct, frozen=True):
     """`application/ld+json`: the @context goes into the body."""
     sys_attrs: bool = False
     lang: str | None = None
+    version: Version | None = None
+    """Of the specification that the answer is to conform to; None: ours."""
     parts: Parts | None = None
     """Sub-attributes that are shown; None: all."""
     datasets: frozenset[str] = frozenset()

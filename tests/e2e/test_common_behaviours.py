@@ -141,7 +141,11 @@ def test_204_has_no_length(gateway: Gateway, space: Space) -> None:
 
 
 def test_a_preferred_version_is_answered_with_ours(gateway: Gateway) -> None:
-    for preference, applied in (("ngsi-ld=1.6", "ngsi-ld=1.9"), ("return=minimal", None)):
+    for preference, applied in (
+        ("ngsi-ld=1.6", "ngsi-ld=1.6"),
+        ("ngsi-ld=1.10", "ngsi-ld=1.9"),
+        ("return=minimal", None),
+    ):
         answer = gateway.client.get(ENTITIES, params={"type": "T"}, headers={"prefer": preference})
         assert answer.headers.get("preference-applied") == applied
 

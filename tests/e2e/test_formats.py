@@ -169,3 +169,15 @@ def test_an_attribute_whose_own_name_has_a_dot(space: Space, host: Host) -> None
     assert space.get(type="Sensor", pick="id,type,PM2.5").json() == [entity]
     iri = "https://uri.etsi.org/ngsi-ld/default-context/other"
     assert space.get(type="Sensor", pick=iri).json() == [{"other": {"type": "Property", "value": 1}}]
+
+
+@pytest.mark.parametrize(("version", "status", "kind"), [("1.3", 203, "Property"), ("1.9", 200, "LanguageProperty")])
+def test_versions_of_the_specification(held: Space, version: str, status: int, kind: str) -> None:
+    headers = {"ngsild-tenant": held.tenant, "prefer": f"ngsi-ld={version}"}
+    for path in (f"{ENTITIES}?type=Shelter", f"{ENTITIES}/{ENTITY['id']}"):
+        answer = held.client.get(path, headers=headers)
+        assert (answer.status_code, answer.headers["preference-applied"]) == (status, f"ngsi-ld={version}")
+        found = answer.json()
+        assert (found[0] if isinstance(found, list) else found)["name"]["type"] == kind
+    spoken = held.client.get(f"{ENTITIES}?type=Shelter&pick=name&lang=en", headers=headers)
+    assert spoken.json() == [{"name": {"type": "Property", "value": "shelter", "lang": "en"}}]

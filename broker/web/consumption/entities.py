@@ -12,11 +12,12 @@ import msgspec
 from broker.federation.engine import Result
 from broker.gateway import Delivery, Envelope, Gateway
 from broker.web.endpoint import Call, Headers, Reply
-from broker.web.negotiation import Media, prefers_plain
+from broker.web.negotiation import Media, preferred, prefers_plain
 from broker.web.problems import problem
 from broker.web.reading import Reader, accepted, tenant
-from broker.web.rendering import needs_objects, render_list, render_one, widened, writable
+from broker.web.rendering import amended, needs_objects, render_list, render_one, widened, writable
 from schemas.errors import NotFound, SourceTooLarge
+from schemas.ngsi_ld.conformance import CURRENT
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.params import parse_query, parse_retrieve
 from schemas.ngsi_ld.query import EntityQuery, Rendering
@@ -62,7 +63,7 @@ class EntityReads:
         media = accepted(call)
         context = await self._reader.context(call)
         raw: bytes = call.scope["query_string"]
-        prefer = call.headers.get(b"prefer", b"") if media is Media.GEOJSON else b""
+        prefer = call.headers.get(b"prefer", b"")
         key = (raw, context, tenant(call), media, prefer)
         found = self._parsed.get(key)
         if found is None:
@@ -94,12 +95,14 @@ class EntityReads:
         delivery = await self._gateway.read(asked, envelope, build=needs_objects(query, rendering))
         result = delivery.result
         headers = _headers(delivery, media, rendering, context)
+        altered = False
         if result.body is not None:
             body = result.body[1:-1]
         elif result.entities:
             projected = result.project or asked is not query
+            found, linked, altered = amended(result.entities, result.linked, rendering)
             try:
-                body = render_one(result.entities[0], query, rendering, projected=projected, linked=result.linked)
+                body = render_one(found[0], query, rendering, projected=projected, linked=linked)
             except TypeError:
                 raise SourceTooLarge("the entity is nested deeper than can be written", field="id") from None
         else:
@@ -109,19 +112,20 @@ class EntityReads:
             status, problem_headers, body = problem(NotFound(detail, field="id", value=query.ids[0], clause="5.7.1"))
             kept = [h for h in headers if h[0] not in (b"content-type", b"link")]
             return Reply(status, body, [*kept, *problem_headers])
-        return Reply(200, body, headers)
+        return Reply(203 if altered else 200, body, headers)
 
 
 def told(delivery: Delivery, asked: EntityQuery, query: EntityQuery, rendering: Rendering, media: Media) -> Reply:
     """A page as it leaves. `asked`: the query as the sources got it, which `widened` makes of `query`."""
     result = delivery.result
+    altered = False
     if query.limit == 0:
         body = render_list([], query, rendering, projected=False)
     elif result.body is not None:
         body = result.body
     else:
         projected = result.project or asked is not query
-        found, linked = result.entities or [], result.linked
+        found, linked, altered = amended(result.entities or [], result.linked, rendering)
         try:
             body = render_list(found, query, rendering, projected=projected, linked=linked)
         except TypeError:
@@ -131,11 +135,15 @@ def told(delivery: Delivery, asked: EntityQuery, query: EntityQuery, rendering: 
     headers = _headers(delivery, media, rendering, query.context)
     if query.count:
         headers.append((b"ngsild-results-count", str(result.count or 0).encode()))
-    return Reply(200, body, headers)
+    return Reply(203 if altered else 200, body, headers)
 
 
 def formed(rendering: Rendering, media: Media, prefer: bytes) -> Rendering:
-    """With the @context in the body where the form wants it there (clause 6.3.6)."""
+    """With the @context in the body where the form wants it there (clause 6.3.6), and in the version of the
+    specification that is preferred (clause 4.3.6.8)."""
+    version = preferred(prefer) if prefer else None
+    if version is not None and version < CURRENT:
+        rendering = msgspec.structs.replace(rendering, version=version)
     if media is Media.JSONLD or (media is Media.GEOJSON and not (prefer and prefers_plain(prefer))):
         return msgspec.structs.replace(rendering, jsonld=True)
     return rendering

@@ -79,7 +79,7 @@ class EntityMapReads:
             else:
                 delivery, status = await self._mapped.page(stored, query, asked, envelope), 200
             reply, result = told(delivery, asked, query, rendering, media), delivery.result
-            reply.status = status
+            reply.status = max(reply.status, status) if status == 200 else status
             reply.headers.append(_location(stored))
         links = page_links(call, query, result, media)
         if links:

@@ -226,7 +226,7 @@ def one_or_flat(one: str, many: str | None = None) -> Json:
     return {"oneOf": [ref, {"$ref": f"#/components/schemas/{many}"} if many else {"type": "array", "items": ref}]}
 
 
-def by_post(entities: Answer) -> Operation:
+def by_post(entities: Answer, older: Answer) -> Operation:
     """The query by POST, which is answered like the GET."""
     return Operation(
         "post",
@@ -236,8 +236,8 @@ def by_post(entities: Answer) -> Operation:
         "Query entities, the question in the body / 検索条件を本文で送る",
         "Clause 6.23. A Query object instead of URI parameters; paging and representation stay in the URI.",
         "URIパラメータの代わりにQueryオブジェクトを送ります。ページ送りと表現形式はURIで指定します。",
-        {200: entities},
-        ("limit", "offset", "count", "options", "format", "lang", "geometryProperty", "local", *_READING),
+        {200: entities, 203: older},
+        ("limit", "offset", "count", "options", "format", "lang", "geometryProperty", "local", "Prefer", *_READING),
         Content("Query", example={"type": "Query", "entities": [{"type": "EvacuationShelter"}]}),
         (400, 401, 403, 406, 413, 415, 422, 503, 504, 508),
     )

@@ -50,6 +50,15 @@ _ENTITY = Answer(
 )
 _DONE = Answer("Done.")
 
+
+def _older(answer: Answer) -> Answer:
+    return replace(
+        answer,
+        description="The same, amended to the version of the specification that Prefer names (clause 4.3.6.8).",
+        headers=(*answer.headers, "Preference-Applied"),
+    )
+
+
 OPERATIONS: tuple[Operation, ...] = (
     *PROVISION,
     Operation(
@@ -62,8 +71,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "source that fails does not fail the answer: NGSILD-Warning names it. At least one of type, attrs, q, georel "
         "or local=true is needed.",
         "該当しうるすべての提供元に問い合わせ、IDで統合した1ページを返します。失敗した提供元はNGSILD-Warningで示されます。",
-        {200: _PAGE, 201: _PAGE},
-        (*_QUERY, *MAPPED, *_READING),
+        {200: _PAGE, 201: _PAGE, 203: _older(_PAGE)},
+        (*_QUERY, *MAPPED, "Prefer", *_READING),
         faults=_READ_FAULTS,
     ),
     Operation(
@@ -74,11 +83,11 @@ OPERATIONS: tuple[Operation, ...] = (
         "Retrieve one entity / エンティティを1件取得する",
         "Clause 5.7.1. Parts that several sources hold are merged.",
         "複数の提供元に分かれた属性は統合されます。",
-        {200: _ENTITY},
-        ("entity_id", "type", *_RENDERING, *_READING),
+        {200: _ENTITY, 203: _older(_ENTITY)},
+        ("entity_id", "type", *_RENDERING, "Prefer", *_READING),
         faults=(*_READ_FAULTS, 404),
     ),
-    by_post(_ENTITIES),
+    by_post(_ENTITIES, _older(_ENTITIES)),
     *DISCOVERY,
     Operation(
         "get",

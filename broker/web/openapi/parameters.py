@@ -183,6 +183,13 @@ PARAMETERS: dict[str, Json] = {
         "The @context (clause 6.3.5); without it the core context.",
         _TEXT,
     ),
+    "Prefer": _header(
+        "Prefer",
+        "仕様のバージョン（ngsi-ld=1.6、4.3.6.8節）。GeoJSONの@contextをLinkヘッダーに置く（body=json）",
+        "The version that entities are amended to (ngsi-ld=1.6, clause 4.3.6.8); body=json: GeoJSON "
+        "has its @context in the Link header.",
+        _TEXT,
+    ),
     "NGSILD-Tenant": _header(
         "NGSILD-Tenant",
         "このゲートウェイのテナント。省略時または空のときは既定のテナント",
@@ -233,6 +240,10 @@ RESPONSE_HEADERS: dict[str, Json] = {
     },
     "Link": {
         "description": "The @context of the answer, and next and prev pages.",
+        "schema": {"type": "string"},
+    },
+    "Preference-Applied": {
+        "description": "The version of the specification that the entities conform to, where Prefer names one.",
         "schema": {"type": "string"},
     },
     "Content-Range": CONTENT_RANGE,

@@ -78,6 +78,7 @@ def test_prefer_body(prefer: bytes, plain: bool) -> None:
 
 def test_prefer_version() -> None:
     applied = [(b"preference-applied", b"ngsi-ld=1.9")]
-    assert conformant(b"ngsi-ld=1.5") == conformant(b'body=json, ngsi-ld="1.9"') == applied
+    assert conformant(b"ngsi-ld=2.0") == conformant(b'body=json, ngsi-ld="1.9"') == applied
+    assert conformant(b"ngsi-ld=1.5") == [(b"preference-applied", b"ngsi-ld=1.5")]
     for other in (b"", b"ngsi-ld", b"ngsi-ld=x", b"ngsi-ld=1", b"xngsi-ld=1.5", b"\xff"):
         assert conformant(other) == []
