@@ -30,6 +30,7 @@ from broker.local.adapter import LocalModule
 from broker.log import configure
 from broker.metering.ledger.sequencer import Sequencer
 from broker.metering.settle import Settler
+from broker.registry.conflicts import refuse_conflict
 from broker.registry.enrolment import Enrolment
 from broker.registry.registry import LOCAL_ID, Registry
 from broker.registry.tenants import Tenants
@@ -181,7 +182,15 @@ async def _furnish(
         settings=settings,
         database=database,
         registry=registry,
-        enrolment=Enrolment(platforms, box, registry, adapter_kinds.module, contexts.get, loading.platforms),
+        enrolment=Enrolment(
+            platforms,
+            box,
+            registry,
+            adapter_kinds.module,
+            contexts.get,
+            loading.platforms,
+            lambda new, others: refuse_conflict(new, others, entities),
+        ),
         callers=callers,
         contexts=contexts,
         shelf=shelf,
@@ -235,6 +244,7 @@ async def _keep_up(house: House) -> None:
     while True:
         await asyncio.sleep(house.settings.probe_interval_s)
         try:
+            await house.enrolment.remove_expired()
             for source in house.registry.sources():
                 if source.network and source.breaker.closed and _unproven(source.platform):
                     house.enrolment.probe_later(source.id)

@@ -76,6 +76,10 @@ class AlreadyExists(KakehashiError):
     """NGSI-LD AlreadyExists, 409."""
 
 
+class Conflict(KakehashiError):
+    """NGSI-LD Conflict: with a registration, or with what is held locally, 409 (clause 5.5.2)."""
+
+
 class OperationNotSupported(KakehashiError):
     """NGSI-LD OperationNotSupported, 422."""
 

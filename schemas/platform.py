@@ -34,6 +34,14 @@ class EntityPattern:
 
 
 @dataclass(frozen=True, slots=True)
+class Information:
+    """RegistrationInfo (clause 5.2.10): these attributes of these entities. Empty means any. Names are IRIs."""
+
+    entities: tuple[EntityPattern, ...] = ()
+    attributes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """What a platform can hold. Empty means anything. Names are expanded IRIs."""
 
@@ -44,6 +52,36 @@ class Coverage:
     """GeoJSON geometry of the area, WGS 84."""
     registration: dict[str, Any] | None = None
     """The registration as an NGSI-LD client posted it (names expanded), where one did."""
+    information: tuple[Information, ...] = ()
+    """Which attributes go with which entities, where a registration says it; else all go with all."""
+
+    @property
+    def informations(self) -> tuple[Information, ...]:
+        """`information`, or the one that entities and attributes make."""
+        return self.information or (Information(self.entities, self.attributes),)
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """What is sent on to a platform, and how (clauses 4.3.6, 4.20, 5.2.9, 5.2.34)."""
+
+    operations: tuple[str, ...] = ()
+    """Names of operations and of groups (clause 4.20); empty: `federationOps`."""
+    alias: str | None = None
+    """contextSourceAlias: a request that has passed it goes no further that way."""
+    local_only: bool = False
+    """The platform is to answer from what it holds itself."""
+    cooldown_ms: int | None = None
+    """How long it is left alone after failures."""
+    cache_ms: int | None = None
+    """How long its answers may be used again."""
+    expires_at: str | None = None
+    info: tuple[tuple[str, str], ...] = ()
+    """contextSourceInfo: what is conveyed, by name; secrets lie in the credential instead."""
+    datasets: frozenset[str] = frozenset()
+    """The datasetIds that it can give; `@none` stands for the default instance. Empty: any."""
+    temporal: bool = False
+    """It is registered for temporal evolutions only (it has an observationInterval or a managementInterval)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +130,7 @@ class Platform:
     options: dict[str, Any] = field(default_factory=dict)
     """The adapter's own, validated by its manifest's schema."""
     coverage: Coverage = Coverage()
+    distribution: Distribution = Distribution()
     mode: Mode = Mode.INCLUSIVE
     timeout_ms: int = 3000
     max_concurrency: int = 32
@@ -106,3 +145,8 @@ class Platform:
     def whole(self) -> bool:
         """It holds whole entities, so a filter on any attribute may be left to it."""
         return not self.coverage.attributes
+
+    @property
+    def proxied(self) -> bool:
+        """What it is registered for is held there alone (clause 4.3.6.3)."""
+        return self.mode in (Mode.EXCLUSIVE, Mode.REDIRECT)

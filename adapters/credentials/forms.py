@@ -3,7 +3,8 @@
 `{"kind": "header", "name", "value"}`, `{"kind": "bearer", "token"}`, `{"kind": "basic", "username", "password"}`,
 `{"kind": "oauth2", "token_url", "client_id", "client_secret", …}` (RFC 6749 §4.4, §4.3),
 `{"kind": "keystone", "url", "username", "password", "domain", …}` (OpenStack Identity v3, as FIWARE platforms have it),
-`{"kind": "certificate", "certificate", "key", …}` (mutual TLS, PEM).
+`{"kind": "certificate", "certificate", "key", …}` (mutual TLS, PEM), `{"kind": "headers", "headers": {name: value}}`
+(several headers, as a contextSourceInfo may have them).
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ FORMS: Mapping[str, Form] = {
     ),
     "keystone": Form(("url", "username", "password", "domain"), ("project",)),
     "certificate": Form(("certificate", "key"), ("password",), lines=True),
+    "headers": Form(("headers",)),
 }
+_MOST_HEADERS = 50
 _WITH = "with"
 """A certificate may have another credential beside it."""
 
@@ -57,6 +60,9 @@ def check(credential: Mapping[str, Any] | None, field: str = "credential") -> No
     if form is None:
         kinds = "; ".join(f"{k} ({', '.join(f.needed)})" for k, f in FORMS.items())
         raise BadRequestData(f"a credential is of kind {kinds}", field=f"{field}.kind", value=kind)
+    if kind == "headers":
+        _check_headers(credential, field)
+        return
     for name in (*form.needed, *(o for o in form.optional if o in credential)):
         _check_value(kind, form, name, credential.get(name), field)
     known = {"kind", *form.needed, *form.optional, *([_WITH] if kind == "certificate" else [])}
@@ -86,6 +92,14 @@ def _check_value(kind: str, form: Form, name: str, value: object, field: str) ->
         raise BadRequestData(f"the {name} can't stand in a request header", field=f"{field}.{name}")
 
 
+def _check_headers(credential: Mapping[str, Any], field: str) -> None:
+    given = credential.get("headers")
+    if not isinstance(given, Mapping) or not 0 < len(given) <= _MOST_HEADERS or set(credential) != {"kind", "headers"}:
+        raise BadRequestData("a headers credential has an object of headers, no more", field=f"{field}.headers")
+    for name, value in given.items():
+        check({"kind": "header", "name": name, "value": value}, f"{field}.headers")
+
+
 def _check_certificate(credential: Mapping[str, Any], field: str) -> None:
     from adapters.credentials.certificate import context_of
 
@@ -108,6 +122,8 @@ def _access(credential: Mapping[str, Any], upstream: Upstream) -> Access:
     match credential["kind"]:
         case "header":
             return Access({credential["name"].lower(): credential["value"]})
+        case "headers":
+            return Access({name.lower(): value for name, value in credential["headers"].items()})
         case "bearer":
             return Access({"authorization": f"Bearer {credential['token']}"})
         case "basic":

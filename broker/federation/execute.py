@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import perf_counter
 
 import msgspec
@@ -105,9 +106,11 @@ async def ask(step: Step, limits: Limits, work: Work = fetch) -> Collected:
         async with asyncio.timeout_at(deadline + _BACKSTOP_SECONDS):
             await work(collected, ctx)
     except Exception as e:
+        source.last_failure = datetime.now(UTC)
         _failed(collected, e, wait)
         _tell_breaker(source, e, loop.time())
     else:
+        source.last_success = datetime.now(UTC)
         source.breaker.succeeded()
     finally:
         source.bulkhead.leave()

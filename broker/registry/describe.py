@@ -40,6 +40,12 @@ def describe(platform: Platform) -> dict[str, Any]:
         "mode": platform.mode.value,
         "timeout_ms": platform.timeout_ms,
         "max_concurrency": platform.max_concurrency,
+        "operations": list(platform.distribution.operations),
+        "alias": platform.distribution.alias,
+        "local_only": platform.distribution.local_only,
+        "cooldown_ms": platform.distribution.cooldown_ms,
+        "cache_ms": platform.distribution.cache_ms,
+        "expires_at": platform.distribution.expires_at,
         "state": platform.state.value,
         "has_credential": platform.has_credential,
         "probe": None

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
@@ -14,12 +15,14 @@ from adapters.contract import Adapter, AdapterModule, SourceContext
 from adapters.exchange import Access
 from adapters.manifest import validate_options
 from broker.registry.describe import describe
-from broker.registry.inputs import PlatformInput, read_platform
+from broker.registry.inputs import PlatformInput, distribution, read_platform
 from broker.registry.registry import Registry
+from broker.registry.source import expired
 from schemas.errors import AlreadyExists, BadRequestData, KakehashiError, NotFound, ProbeFailed, SourceError
 from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.patterns import compile_pattern
-from schemas.ngsi_ld.registration import PREFIX, geometry, is_uri
+from schemas.ngsi_ld.registration import PREFIX, is_uri
+from schemas.ngsi_ld.registration_members import geometry
 from schemas.platform import Coverage, EntityPattern, Platform, PlatformState, ProbeResult
 
 log = structlog.get_logger(__name__)
@@ -46,7 +49,8 @@ class Box(Protocol):
 
 
 class Enrolment:
-    """`context_of` gives the @context at a URL. `refresh` shows a change to this worker; others are notified."""
+    """`context_of` gives the @context at a URL. `refresh` shows a change to this worker; others are notified.
+    `refuse` raises Conflict for a platform that may not stand beside the others (clause 5.9.2.4)."""
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class Enrolment:
         module: Callable[[str], AdapterModule],
         context_of: Callable[[str], Awaitable[Context]],
         refresh: Callable[[], Awaitable[None]],
+        refuse: Callable[[Platform, list[Platform]], Awaitable[None]],
     ) -> None:
         self.store = store
         self._box = box
@@ -63,6 +68,7 @@ class Enrolment:
         self._module = module
         self._context_of = context_of
         self._refresh = refresh
+        self._refuse = refuse
         self._background: set[asyncio.Task[None]] = set()
 
     async def add(self, document: object, *, force: bool = False) -> Platform:
@@ -70,6 +76,7 @@ class Enrolment:
         platform is kept as "unverified"."""
         given = read_platform(document)
         platform = await self._platform(given)
+        await self._refuse(platform, await self.store.all())
         access = self._registry.access(given.credential)
         result = await self.probe_with(platform, access)
         if not result.ok and not force:
@@ -78,9 +85,13 @@ class Enrolment:
         sealed = self._box.seal(given.credential, platform.id) if given.credential else None
         return await self._seen(self.store.create(replace(platform, probe=result, state=state), sealed))
 
-    async def add_unprobed(self, platform: Platform) -> Platform:
-        """Store as "unverified" and probe in the background (registrations by NGSI-LD clients)."""
-        stored = await self._seen(self.store.create(replace(platform, state=PlatformState.UNVERIFIED, probe=None)))
+    async def add_unprobed(self, platform: Platform, headers: Mapping[str, str] | None = None) -> Platform:
+        """Store as "unverified" and probe in the background (registrations by NGSI-LD clients). `headers`: secret ones,
+        which become its credential."""
+        await self._refuse(platform, await self.store.all())
+        sealed = self._box.seal({"kind": "headers", "headers": dict(headers)}, platform.id) if headers else None
+        given = replace(platform, state=PlatformState.UNVERIFIED, probe=None)
+        stored = await self._seen(self.store.create(given, sealed))
         self.probe_later(stored.id)
         return stored
 
@@ -116,6 +127,15 @@ class Enrolment:
         platform = replace(platform, probe=current.probe, state=current.state, version=current.version)
         if current.coverage.registration is not None and "coverage" not in patch:
             platform = replace(platform, coverage=current.coverage)
+        # what only a registration says stays as it says it
+        unsaid = current.distribution
+        platform = replace(
+            platform,
+            distribution=replace(
+                platform.distribution, info=unsaid.info, datasets=unsaid.datasets, temporal=unsaid.temporal
+            ),
+        )
+        await self._refuse(platform, await self.store.all())
         sealed = None
         access = await self.access(current.id)
         if "credential" in patch:
@@ -129,12 +149,19 @@ class Enrolment:
             platform = replace(platform, probe=result, state=state)
         return await self._seen(self.store.update(platform, sealed))
 
-    async def change_registration(self, platform_id: str, made: Callable[[Platform], Platform]) -> Platform:
-        """Store what `made` makes of a registration (an NGSI-LD client changed it); probed in the background."""
+    async def change_registration(
+        self, platform_id: str, made: Callable[[Platform], Platform], headers: Mapping[str, str] | None = None
+    ) -> Platform:
+        """Store what `made` makes of a registration (an NGSI-LD client changed it); probed in the background.
+        `headers`: secret ones, in place of the credential; None leaves it."""
 
         async def change() -> Platform:
             changed = replace(made(await self.find(platform_id)), state=PlatformState.UNVERIFIED, probe=None)
-            return await self._seen(self.store.update(changed))
+            await self._refuse(changed, await self.store.all())
+            sealed = None
+            if headers is not None:
+                sealed = self._box.seal({"kind": "headers", "headers": dict(headers)}, changed.id) if headers else b""
+            return await self._seen(self.store.update(changed, sealed))
 
         stored = await _again(change)
         self.probe_later(stored.id)
@@ -143,6 +170,17 @@ class Enrolment:
     async def remove(self, platform_id: str) -> None:
         await self.store.delete((await self.find(platform_id)).id)
         await self._refresh()
+
+    async def remove_expired(self) -> int:
+        """Forget the registrations that have come to their end (clause 5.9.2.4); how many they were."""
+        now = datetime.now(UTC)
+        ended = [platform.id for platform in await self.store.all() if expired(platform, now)]
+        for platform_id in ended:
+            with contextlib.suppress(NotFound):
+                await self.store.delete(platform_id)
+        if ended:
+            await self._refresh()
+        return len(ended)
 
     async def _seen(self, change: Awaitable[Platform]) -> Platform:
         stored = await change
@@ -227,6 +265,7 @@ class Enrolment:
             context=given.context,
             options=options,
             coverage=_coverage(given, context),
+            distribution=distribution(given),
             mode=given.mode,
             timeout_ms=given.timeout_ms,
             max_concurrency=given.max_concurrency,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.errors import BadRequestData
-from schemas.platform import Mode
+from schemas.ngsi_ld.registration_members import distribution_of
+from schemas.platform import Distribution, Mode
 
 Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\s\x00-\x1f\"<>\\^`{|},;]+$")]
 Word = Annotated[str, Field(min_length=1, max_length=200)]
@@ -48,8 +50,9 @@ class PlatformInput(BaseModel):
             description=(
                 'Kept encrypted, never shown: {"kind": "header", "name", "value"}, {"kind": "bearer", "token"}, '
                 '{"kind": "basic", "username", "password"}, {"kind": "oauth2", "token_url", "client_id", '
-                '"client_secret"}, {"kind": "keystone", "url", "username", "password", "domain"} or '
-                '{"kind": "certificate", "certificate", "key"} / 暗号化して保管し、表示しません'
+                '"client_secret"}, {"kind": "keystone", "url", "username", "password", "domain"}, '
+                '{"kind": "headers", "headers": {…}} or {"kind": "certificate", "certificate", "key"} '
+                "/ 暗号化して保管し、表示しません"
             ),
             repr=False,
         ),
@@ -60,6 +63,19 @@ class PlatformInput(BaseModel):
     mode: Mode = Mode.INCLUSIVE
     timeout_ms: Annotated[int, Field(ge=1, le=60_000, description="Its share of a request's time")] = 3000
     max_concurrency: Annotated[int, Field(ge=1, le=1000, description="Questions to it at once, at most")] = 32
+    operations: Annotated[
+        list[Word],
+        Field(max_length=100, description="Operations and groups (clause 4.20) that it offers; none: `federationOps`"),
+    ] = []
+    alias: Annotated[Word | None, Field(description="contextSourceAlias, by which loops are found")] = None
+    local_only: Annotated[bool, Field(description="It is to answer from what it holds itself")] = False
+    cooldown_ms: Annotated[
+        int | None, Field(ge=1, le=86_400_000, description="How long it is left alone after failures")
+    ] = None
+    cache_ms: Annotated[
+        int | None, Field(ge=0, le=86_400_000, description="How long its answers may be used again")
+    ] = None
+    expires_at: Annotated[str | None, Field(max_length=40, description="When the registration ends, UTC")] = None
 
 
 def read_platform(document: object) -> PlatformInput:
@@ -75,3 +91,22 @@ def read_platform(document: object) -> PlatformInput:
         # where a member is missing, pydantic's input is all of the object around it, with the credential in it
         shown = None if field.startswith("credential") or isinstance(given, Mapping | list) else given
         raise BadRequestData(str(first["msg"]), field=field or "body", value=shown) from None
+
+
+def distribution(given: PlatformInput) -> Distribution:
+    """How operations are distributed to the platform, by the rules of registrations. BadRequestData."""
+    if given.mode is Mode.EXCLUSIVE and not (given.coverage.ids and given.coverage.attributes):
+        raise BadRequestData(
+            "an exclusive platform is registered for attributes of single entities: give coverage.ids and "
+            "coverage.attributes",
+            field="coverage",
+            clause="4.3.6.3",
+        )
+    said = {
+        "operations": given.operations or None,
+        "contextSourceAlias": given.alias,
+        "management": {"localOnly": given.local_only},
+        "expiresAt": given.expires_at,
+    }
+    made = distribution_of({name: value for name, value in said.items() if value is not None}, given.mode, None)
+    return replace(made, cooldown_ms=given.cooldown_ms, cache_ms=given.cache_ms)

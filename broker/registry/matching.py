@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from time import time
 
 from broker.registry.source import Source
 from schemas.ngsi_ld.geo import Bounds
+from schemas.ngsi_ld.operations import QUERYING, RETRIEVING
 from schemas.ngsi_ld.patterns import compile_pattern
 from schemas.ngsi_ld.query import EntityQuery
 from schemas.platform import EntityPattern
@@ -30,7 +32,10 @@ def wanted_types(query: EntityQuery) -> frozenset[str] | None:
 
 def judge(source: Source, query: EntityQuery, types: frozenset[str] | None) -> str:
     """The reason why this source can hold nothing of the query; empty if it may."""
-    coverage = source.platform.coverage
+    platform = source.platform
+    coverage = platform.coverage
+    if source.limited and (reason := _limits(source, query)):
+        return reason
     if coverage.entities and not any(_fits(p, query, types) for p in coverage.entities):
         return "its registration covers other types or ids"
     if coverage.attributes and (query.attrs or query.pick):
@@ -39,6 +44,21 @@ def judge(source: Source, query: EntityQuery, types: frozenset[str] | None) -> s
             return "its registration covers other attributes"
     if source.bounds is not None and _apart(source.bounds, query):
         return "its area lies outside the geometry asked for"
+    return ""
+
+
+def _limits(source: Source, query: EntityQuery) -> str:
+    """What a registration says beside what it covers (clauses 4.20, 5.2.9)."""
+    platform = source.platform
+    if source.ends is not None and source.ends <= time():
+        return "its registration has expired"
+    if platform.distribution.temporal:
+        return "its registration is for temporal evolutions only"
+    if source.operations.isdisjoint(RETRIEVING if query.retrieve else QUERYING):
+        return "its registration does not offer the operation"
+    scope = (platform.coverage.registration or {}).get("scope")
+    if query.scope is not None and scope is not None and not query.scope.matches(scope):
+        return "its registration is for other scopes"
     return ""
 
 

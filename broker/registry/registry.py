@@ -14,10 +14,12 @@ from adapters.exchange import NO_ACCESS, Access
 from broker.registry.breaker import Breaker
 from broker.registry.bulkhead import Bulkhead
 from broker.registry.matching import EMPTY, Judgement, SourceIndex
-from broker.registry.source import Source
+from broker.registry.source import Source, is_limited
 from schemas.errors import KakehashiError, Retryable
 from schemas.flow import Provider
 from schemas.ngsi_ld.geometry import geometry_of, make_shape
+from schemas.ngsi_ld.instants import read_datetime
+from schemas.ngsi_ld.operations import offered
 from schemas.ngsi_ld.query import EntityQuery
 from schemas.platform import Coverage, EntityPattern, Platform
 
@@ -148,15 +150,20 @@ class Registry:
         if shape is not None:
             west, south, east, north = make_shape(shape["type"], shape["coordinates"]).bounds
             box = (float(west), float(south), float(east), float(north))
+        terms = platform.distribution
+        end = None if terms.expires_at is None else read_datetime(terms.expires_at)
         return Source(
             platform=platform,
             adapter=await self.open_adapter(platform),
             provider=Provider(platform.id, platform.organisation, platform.area),
             access=self.access(credential),
-            breaker=Breaker(self._failures, self._cooldown),
+            breaker=Breaker(self._failures, self._cooldown if terms.cooldown_ms is None else terms.cooldown_ms / 1000),
             bulkhead=Bulkhead(platform.max_concurrency),
             bounds=box,
             network=platform.adapter != "local",
+            ends=None if end is None else end.timestamp(),
+            operations=offered(terms.operations),
+            limited=is_limited(platform),
         )
 
     async def _open_local(self, tenant: str, held: frozenset[str]) -> Source:

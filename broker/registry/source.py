@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from adapters.contract import Adapter
 from adapters.exchange import Access
@@ -10,6 +12,8 @@ from broker.registry.breaker import Breaker
 from broker.registry.bulkhead import Bulkhead
 from schemas.flow import Provider
 from schemas.ngsi_ld.geo import Bounds
+from schemas.ngsi_ld.instants import read_datetime
+from schemas.ngsi_ld.operations import DEFAULT
 from schemas.platform import Platform
 
 
@@ -30,7 +34,40 @@ class Source:
     asked: int = 0
     failed: int = 0
     last_ms: float = 0.0
+    last_success: datetime | None = None
+    last_failure: datetime | None = None
+    ends: float | None = None
+    """When the registration expires, in seconds of the epoch."""
+    operations: frozenset[str] = DEFAULT
+    """Those that it offers (clause 4.20)."""
+    limited: bool = False
+    """Its registration says more of what it is for than types, ids, attributes and a place."""
 
     @property
     def id(self) -> str:
         return self.platform.id
+
+    def counters(self) -> dict[str, Any]:
+        """Table 5.2.9-2: what this worker has sent to the source, and what came of it."""
+        told: dict[str, Any] = {"timesSent": self.asked, "timesFailed": self.failed}
+        last, fault = self.last_success, self.last_failure
+        told["status"] = "failed" if fault is not None and (last is None or fault > last) else "ok"
+        for name, at in (("lastSuccess", last), ("lastFailure", fault)):
+            if at is not None:
+                told[name] = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return told
+
+
+def is_limited(platform: Platform) -> bool:
+    """Whether there is more to look at in its registration than what it covers."""
+    terms = platform.distribution
+    return bool(
+        terms.operations or terms.expires_at or terms.temporal or "scope" in (platform.coverage.registration or {})
+    )
+
+
+def expired(platform: Platform, now: datetime) -> bool:
+    """Whether the registration has come to its end (clause 5.9.2.4)."""
+    end = platform.distribution.expires_at
+    instant = None if end is None else read_datetime(end)
+    return instant is not None and instant <= now

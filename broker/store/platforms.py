@@ -12,7 +12,7 @@ from broker.store.database import Database
 from broker.store.feed import bump
 from broker.store.text import require_key, require_storable, storable
 from schemas.errors import AlreadyExists, BadRequestData, NotFound
-from schemas.platform import Coverage, Platform, ProbeResult
+from schemas.platform import Coverage, Distribution, Platform, ProbeResult
 
 FEED = "platforms"
 
@@ -32,7 +32,13 @@ _PLAIN = (
     "max_concurrency",
     "state",
 )
-_NESTED = ("options", "coverage", "probe")
+_NESTED = ("options", "coverage", "distribution", "probe")
+_KINDS: tuple[tuple[str, Any], ...] = (
+    ("coverage", Coverage),
+    ("distribution", Distribution),
+    ("probe", ProbeResult | None),
+    ("options", dict[str, Any]),
+)
 _WRITTEN = (*_PLAIN, *_NESTED)
 _SELECT = (
     "SELECT p.*, c.platform IS NOT NULL AS has_credential FROM platforms p LEFT JOIN credentials c ON c.platform = p.id"
@@ -168,7 +174,7 @@ def _json(value: object, field: str) -> str | None:
 
 def _platform(row: asyncpg.Record) -> Platform:
     document = dict(row)
-    for name, kind in (("coverage", Coverage), ("probe", ProbeResult | None), ("options", dict[str, Any])):
+    for name, kind in _KINDS:
         document[name] = msgspec.json.decode(document[name] or "null", type=kind)
     for name in ("created_at", "modified_at"):
         document[name] = document[name].isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
+from broker.federation.csf import registered
 from broker.registry.enrolment import Enrolment
+from broker.registry.registry import Registry
+from broker.registry.source import expired
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import PLAIN, Media, choose
+from broker.web.provision.calls import flag, options_of
 from broker.web.reading import Reader, tenant
+from broker.web.rendering import context_document
 from schemas.errors import BadRequestData, InvalidRequest, NotFound
 from schemas.ngsi_ld.context import Context
-from schemas.ngsi_ld.params import MAX_LIMIT
-from schemas.ngsi_ld.registration import from_registration, registration_id, to_registration
-from schemas.ngsi_ld.types import parse_type_selection
+from schemas.ngsi_ld.registration import from_registration, is_uri, registration_id, to_registration
+from schemas.ngsi_ld.registration_members import READ_ONLY, secrets_of
+from schemas.ngsi_ld.registration_query import matches, parse_registration_query
 from schemas.platform import Platform
 
 _PATH = "/ngsi-ld/v1/csourceRegistrations/"
@@ -25,40 +31,41 @@ _PATH = "/ngsi-ld/v1/csourceRegistrations/"
 class ContextSources:
     """The handlers. Changing needs the key of the administration; reading any key."""
 
-    def __init__(self, enrolment: Enrolment, reader: Reader) -> None:
+    def __init__(self, enrolment: Enrolment, registry: Registry, reader: Reader) -> None:
         self._enrolment = enrolment
+        self._registry = registry
         self._reader = reader
 
     async def create(self, call: Call) -> Reply:
         """201 at once; the source is probed in the background, and until then nothing that it claims is believed."""
         self._reader.callers.administer(call.headers)
         document, context = await self._reader.document(call)
-        platform = await self._enrolment.add_unprobed(from_registration(document, context, tenant=tenant(call)))
+        given = from_registration(document, context, tenant=tenant(call), now=datetime.now(UTC))
+        platform = await self._enrolment.add_unprobed(given, secrets_of(document))
         location = _PATH + quote(registration_id(platform.id), safe=":")
-        return Reply(201, b"", [(b"location", location.encode())])
+        # in title case: clients that fold the names of headers don't mind, others know no other
+        return Reply(201, b"", [(b"Location", location.encode())])
 
     async def query(self, call: Call) -> Reply:
-        """The registrations of the tenant: `type`, `id`, `limit`, `offset`, `count`."""
+        """The registrations of the tenant that may have what is asked for (clause 5.10.2)."""
         self._reader.caller(call)
         media = choose(call.header(b"accept") or "", PLAIN)
         context = await self._reader.context(call)
-        params = self._reader.parameters(call)
-        for name in params:
-            if name not in ("type", "id", "limit", "offset", "count", "attrs", "local"):
-                raise InvalidRequest("this query of registrations has no such parameter", field=name[:80])
-        limit = _whole(params.get("limit"), 20, "limit")
-        offset = _whole(params.get("offset"), 0, "offset")
-        found = [p for p in await self._enrolment.store.all() if p.registry_tenant == tenant(call)]
-        if "id" in params:
-            wanted = set(params["id"].split(","))
-            found = [p for p in found if registration_id(p.id) in wanted]
-        if "type" in params:
-            types = frozenset(map(context.expand, parse_type_selection(params["type"], context=context).names))
-            found = [p for p in found if _covers(p, types)]
+        asked = parse_registration_query(self._reader.parameters(call), context, tenant=tenant(call))
+        query = asked.entities
+        now = datetime.now(UTC)
+        here = [p for p in await self._enrolment.store.all() if p.registry_tenant == query.tenant]
+        found = [p for p in here if not expired(p, now) and matches(asked, p)]
+        if query.csf is not None:
+            found = [p for p in found if query.csf.matches(registered(p, context))]
+        page = found[query.offset : query.offset + query.limit]
         headers: Headers = []
-        if params.get("count") == "true":
+        if query.count:
             headers.append((b"ngsild-results-count", str(len(found)).encode()))
-        rows = [to_registration(p, context) for p in found[offset : offset + limit]]
+        links = _page_links(call, query.offset, query.limit, len(found), media)
+        if links:
+            headers.append((b"link", links.encode("latin-1")))
+        rows = [self._shown(p, context, sys_attrs=asked.sys_attrs) for p in page]
         return _answer(rows, context, media, headers)
 
     async def retrieve(self, call: Call) -> Reply:
@@ -66,7 +73,13 @@ class ContextSources:
         self._reader.caller(call)
         media = choose(call.header(b"accept") or "", PLAIN)
         context = await self._reader.context(call)
-        return _answer(to_registration(await self._own(call), context), context, media, [])
+        params = self._reader.parameters(call)
+        for name in params:
+            if name not in ("options", "local"):
+                raise InvalidRequest("the operation has no such parameter", field=name[:80], clause="6.3.20")
+        flag(params, "local")
+        sys_attrs = "sysAttrs" in options_of(params, "sysAttrs")
+        return _answer(self._shown(await self._own(call), context, sys_attrs=sys_attrs), context, media, [])
 
     async def update(self, call: Call) -> Reply:
         """`PATCH`: members that are given replace those that are there; null takes one away."""
@@ -77,7 +90,8 @@ class ContextSources:
             raise BadRequestData("a fragment of a registration is a JSON object", field="body", clause="5.9.3")
         if document.get("id", registration_id(current.id)) != registration_id(current.id):
             raise BadRequestData("the id can't be changed", field="id", value=document["id"], clause="5.2.9")
-        await self._enrolment.change_registration(current.id, lambda now: _changed(now, document, context))
+        secrets = secrets_of(document) if "contextSourceInfo" in document else None
+        await self._enrolment.change_registration(current.id, lambda now: _changed(now, document, context), secrets)
         return Reply(204)
 
     async def delete(self, call: Call) -> Reply:
@@ -88,37 +102,50 @@ class ContextSources:
 
     async def _own(self, call: Call) -> Platform:
         given = call.path["registration_id"]
+        if not is_uri(given):
+            raise BadRequestData("the id of a registration is a URI", field="id", value=given, clause="5.9.3")
         platform = await self._enrolment.find(given)
-        if platform.registry_tenant != tenant(call):
+        if platform.registry_tenant != tenant(call) or expired(platform, datetime.now(UTC)):
             raise NotFound("no such registration", field="id", value=given, clause="5.9.3")
         return platform
+
+    def _shown(self, platform: Platform, context: Context, *, sys_attrs: bool) -> dict[str, Any]:
+        """With what this worker has sent to the source, if it has sent anything (table 5.2.9-2)."""
+        shown = to_registration(platform, context, sys_attrs=sys_attrs)
+        source = self._registry.source(platform.id)
+        return shown if source is None or not source.asked else shown | source.counters()
 
 
 def _changed(platform: Platform, fragment: dict[str, Any], context: Context) -> Platform:
     merged = {k: v for k, v in (to_registration(platform, context) | fragment).items() if v is not None}
-    made = from_registration(merged, context, tenant=platform.registry_tenant)
+    given_now = {k: v for k, v in merged.items() if k not in READ_ONLY}
+    now = datetime.now(UTC) if "expiresAt" in fragment else None
+    made = from_registration(given_now, context, tenant=platform.registry_tenant, now=now)
     return replace(
         platform,
         endpoint=made.endpoint,
         name=made.name,
         tenant=made.tenant,
         coverage=made.coverage,
+        distribution=made.distribution,
         mode=made.mode,
         timeout_ms=made.timeout_ms,
     )
 
 
-def _covers(platform: Platform, types: frozenset[str]) -> bool:
-    entities = platform.coverage.entities
-    return not entities or any(p.type is None or p.type in types for p in entities)
-
-
-def _whole(text: str | None, default: int, name: str) -> int:
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10) or (name == "limit" and int(text) > MAX_LIMIT):
-        raise BadRequestData(f"{name} is a whole number of at most {MAX_LIMIT}", field=name, value=text)
-    return int(text)
+def _page_links(call: Call, offset: int, limit: int, total: int, media: Media) -> str:
+    """`next` and `prev` (clause 6.3.10), with everything else as it was asked."""
+    raw = call.scope["query_string"].decode("latin-1")
+    kept = [p for p in raw.split("&") if p and p.partition("=")[0] not in ("offset", "limit")]
+    links = []
+    for rel, at, wanted in (
+        ("next", offset + limit, limit > 0 and total > offset + limit),
+        ("prev", max(0, offset - limit), offset > 0 and limit > 0),
+    ):
+        if wanted:
+            query = quote("&".join([*kept, f"limit={limit}", f"offset={at}"]), safe="&=%,;:|!~()[].*'+$@/?")
+            links.append(f'</ngsi-ld/v1/csourceRegistrations?{query}>;rel="{rel}";type="{media}"')
+    return ", ".join(links)
 
 
 def _answer(body: Any, context: Context, media: Media, headers: Headers) -> Reply:
@@ -126,7 +153,7 @@ def _answer(body: Any, context: Context, media: Media, headers: Headers) -> Repl
     if media is Media.JSONLD:
         rows = body if isinstance(body, list) else [body]
         for row in rows:
-            row["@context"] = context.document()
+            row["@context"] = context_document(context)
     else:
         headers.append((b"link", context.link_header().encode("latin-1")))
     return Reply(200, orjson.dumps(body), headers)

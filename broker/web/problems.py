@@ -23,6 +23,7 @@ TABLE: dict[type[e.KakehashiError], tuple[int, str, str]] = {
     e.NotFound: (404, _ETSI + "ResourceNotFound", "Resource not found"),
     e.NoSuchTenant: (404, _ETSI + "NonexistentTenant", "No such tenant"),
     e.AlreadyExists: (409, _ETSI + "AlreadyExists", "Already exists"),
+    e.Conflict: (409, _ETSI + "Conflict", "Conflict"),
     e.OperationNotSupported: (422, _ETSI + "OperationNotSupported", "Operation not supported"),
     e.ProbeFailed: (422, "about:blank", "The platform can't be used as it was given"),
     e.IdempotencyConflict: (422, "about:blank", "Idempotency-Key was used with another request"),

@@ -114,7 +114,7 @@ def assemble(parts: Parts) -> list[BaseRoute]:
     writer = Writer(parts.entities, reader, parts.wrote)
     provision, attributes, batches = Provision(writer), Attributes(writer), Batches(writer)
     purge = Purge(writer, parts.gateway)
-    sources = ContextSources(parts.enrolment, reader)
+    sources = ContextSources(parts.enrolment, parts.registry, reader)
     health = Health(parts.metrics, parts.missing)
     stored = StoredContexts(parts.shelf, parts.contexts, reader)
     info = Info(parts.gateway.alias, reader)

@@ -5,13 +5,22 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from schemas.errors import BadRequestData
 from schemas.ngsi_ld.context import Context
-from schemas.ngsi_ld.geometry import GEOMETRIES, GeometryError, check
 from schemas.ngsi_ld.patterns import compile_pattern
-from schemas.platform import Coverage, EntityPattern, Mode, Platform
+from schemas.ngsi_ld.registration_members import (
+    KNOWN,
+    READ_ONLY,
+    distribution_of,
+    mode_of,
+    shown_info,
+    text_of,
+    timeout_of,
+)
+from schemas.platform import Coverage, EntityPattern, Information, Mode, Platform
 
 TYPE = "ContextSourceRegistration"
 PREFIX = "urn:ngsi-ld:ContextSourceRegistration:"
@@ -34,8 +43,12 @@ def registration_id(platform_id: str) -> str:
     return platform_id if is_uri(platform_id) else PREFIX + platform_id
 
 
-def from_registration(document: object, context: Context, *, tenant: str) -> Platform:
-    """The platform that a posted registration makes. BadRequestData names the member that is wrong."""
+def from_registration(document: object, context: Context, *, tenant: str, now: datetime | None = None) -> Platform:
+    """The platform that a posted registration makes. BadRequestData names the member that is wrong.
+
+    `now`: one that has expired by then is refused (clause 5.9.2.4). Secrets of its contextSourceInfo are not in it:
+    `registration_members.secrets_of` gives them.
+    """
     if not isinstance(document, dict):
         raise BadRequestData("a registration is a JSON object", field="body", clause="5.9.2")
     if document.get("type") != TYPE:
@@ -47,17 +60,36 @@ def from_registration(document: object, context: Context, *, tenant: str) -> Pla
     if not isinstance(endpoint, str) or not _ENDPOINT.fullmatch(endpoint):
         raise BadRequestData("the endpoint is an http(s) URI", field="endpoint", value=endpoint, clause="5.2.9")
     information = _information(document.get("information"), context)
+    mode = mode_of(document)
+    if mode is Mode.EXCLUSIVE:
+        _check_exclusive(information)
+    timeout = timeout_of(document, MAX_TIMEOUT_MS)
+    description = text_of(document, "description")
+    terms = distribution_of(document, mode, now)
     return Platform(
         id=given or new_id(),
         adapter="ngsi_ld",
         endpoint=endpoint.rstrip("/"),
-        name=_text(document, "registrationName") or _text(document, "description") or "",
+        name=text_of(document, "registrationName") or description or "",
         registry_tenant=tenant,
-        tenant=_text(document, "tenant"),
+        tenant=text_of(document, "tenant"),
         coverage=_coverage(information, document, context),
-        mode=_mode(document),
-        timeout_ms=_timeout(document),
+        distribution=terms,
+        mode=mode,
+        timeout_ms=timeout,
     )
+
+
+def _check_exclusive(information: list[dict[str, Any]]) -> None:
+    """An exclusive registration is for attributes of single entities (clause 4.3.6.3)."""
+    for n, info in enumerate(information):
+        where = f"information[{n}]"
+        if not info.get("propertyNames") and not info.get("relationshipNames"):
+            raise BadRequestData("an exclusive registration names attributes", field=where, clause="4.3.6.3")
+        if not info.get("entities") or any("id" not in entity for entity in info["entities"]):
+            raise BadRequestData(
+                "an exclusive registration names entities by their id", field=where + ".entities", clause="4.3.6.3"
+            )
 
 
 def _information(value: object, context: Context) -> list[dict[str, Any]]:
@@ -111,73 +143,41 @@ def _names(value: object, where: str) -> list[str]:
 
 
 def _coverage(information: list[dict[str, Any]], document: Mapping[str, Any], context: Context) -> Coverage:
-    patterns: list[EntityPattern] = []
-    attributes: set[str] = set()
-    partial = True
-    for info in information:
-        named = {*info.get("propertyNames", ()), *info.get("relationshipNames", ())}
-        partial = partial and bool(named)
-        attributes |= named
-        for entity in info.get("entities", ()):
-            patterns.extend(EntityPattern(t, entity.get("id"), entity.get("idPattern")) for t in entity["type"])
-    if any("entities" not in info for info in information):
-        patterns = []
-    location = document.get("location")
-    if location is not None:
-        geometry(location, "location")
-    kept = {k: v for k, v in document.items() if k not in ("@context", "information", "createdAt", "modifiedAt")}
+    exact = tuple(map(_exact, information))
+    # taken together they cover at least what each of them does
+    every = not all(info.entities for info in exact)
+    partial = all(info.attributes for info in exact)
+    kept = {
+        name if name in KNOWN else context.expand(name): value
+        for name, value in document.items()
+        if name not in READ_ONLY and name not in ("@context", "information") and value is not None
+    }
+    if "contextSourceInfo" in kept:
+        kept["contextSourceInfo"] = shown_info(kept["contextSourceInfo"])
     return Coverage(
-        entities=tuple(patterns),
-        attributes=frozenset(attributes) if partial else frozenset(),
-        geometry=location,
+        entities=() if every else tuple(pattern for info in exact for pattern in info.entities),
+        attributes=frozenset().union(*(info.attributes for info in exact)) if partial else frozenset(),
+        geometry=document.get("location"),
         registration=kept | {"information": information},
+        information=exact if len(exact) > 1 else (),
     )
 
 
-def geometry(value: object, field: str) -> dict[str, Any]:
-    """A GeoJSON geometry as it was given; BadRequestData names `field`."""
-    if isinstance(value, dict) and value.get("type") in GEOMETRIES:
-        try:
-            check(value["type"], value.get("coordinates"))
-        except GeometryError as e:
-            raise BadRequestData(f"no GeoJSON geometry: {e}", field=field, clause="4.7") from None
-        return value
-    raise BadRequestData("no GeoJSON geometry", field=field, clause="4.7")
+def _exact(info: dict[str, Any]) -> Information:
+    patterns = [
+        EntityPattern(t, entity.get("id"), entity.get("idPattern"))
+        for entity in info.get("entities", ())
+        for t in entity["type"]
+    ]
+    return Information(tuple(patterns), frozenset((*info.get("propertyNames", ()), *info.get("relationshipNames", ()))))
 
 
-def _mode(document: Mapping[str, Any]) -> Mode:
-    mode = document.get("mode", "inclusive")
-    try:
-        return Mode(mode)
-    except ValueError:
-        raise BadRequestData(
-            "inclusive, exclusive, redirect or auxiliary", field="mode", value=mode, clause="4.3.6.3"
-        ) from None
-
-
-def _timeout(document: Mapping[str, Any]) -> int:
-    management = document.get("management", {})
-    if not isinstance(management, dict):
-        raise BadRequestData("an object", field="management", clause="5.2.34")
-    timeout = management.get("timeout", 3000)
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 1 <= timeout <= MAX_TIMEOUT_MS:
-        raise BadRequestData(
-            f"milliseconds from 1 to {MAX_TIMEOUT_MS}", field="management.timeout", value=timeout, clause="5.2.34"
-        )
-    return int(timeout)
-
-
-def _text(document: Mapping[str, Any], name: str) -> str | None:
-    value = document.get(name)
-    if value is not None and (not isinstance(value, str) or not value):
-        raise BadRequestData("a text that is not empty", field=name, value=value, clause="5.2.9")
-    return value
-
-
-def to_registration(platform: Platform, context: Context) -> dict[str, Any]:
+def to_registration(platform: Platform, context: Context, *, sys_attrs: bool = False) -> dict[str, Any]:
     """The registration as an NGSI-LD client sees it, in its own context. Credentials are nowhere in it."""
     coverage = platform.coverage
-    posted = coverage.registration or {}
+    posted = {
+        name if name in KNOWN else context.compact(name): value for name, value in (coverage.registration or {}).items()
+    }
     information = posted.get("information") or _described(coverage)
     document: dict[str, Any] = {
         **posted,
@@ -186,15 +186,17 @@ def to_registration(platform: Platform, context: Context) -> dict[str, Any]:
         "endpoint": platform.endpoint,
         "mode": platform.mode.value,
         "information": [_compacted(info, context) for info in information],
-        "createdAt": platform.created_at,
-        "modifiedAt": platform.modified_at,
     }
+    if sys_attrs:
+        document |= {"createdAt": platform.created_at, "modifiedAt": platform.modified_at}
+    if platform.distribution.operations:
+        document["operations"] = list(platform.distribution.operations)
     if platform.tenant:
         document["tenant"] = platform.tenant
     if coverage.geometry is not None:
         document["location"] = coverage.geometry
-    if platform.name:
-        document.setdefault("description", platform.name)
+    if platform.name and coverage.registration is None:
+        document["description"] = platform.name
     return document
 
 

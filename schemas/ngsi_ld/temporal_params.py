@@ -149,7 +149,7 @@ def _common(params: Mapping[str, str], context: Context) -> TemporalQuery:
     leading = heads(parts.pick)
     return TemporalQuery(
         context=context,
-        window=_window(params),
+        window=parse_window(params),
         attrs=(*attrs, *leading) if attrs else (),
         pick=(*pick, *leading) if pick else (),
         parts=None if parts == Parts() else parts,
@@ -161,7 +161,7 @@ def _common(params: Mapping[str, str], context: Context) -> TemporalQuery:
     )
 
 
-def _window(params: Mapping[str, str]) -> Window:
+def parse_window(params: Mapping[str, str]) -> Window:
     timerel = params.get("timerel")
     if timerel is not None and timerel not in _TIMERELS:
         raise BadRequestData("timerel is before, after or between", field="timerel", value=timerel, clause="4.11")

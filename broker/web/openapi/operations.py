@@ -127,8 +127,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "queryRegistrations",
         "registrations",
         "The platforms as context source registrations / 登録情報の一覧",
-        "Clauses 5.10.2, 6.8.3.2. Also takes attrs and local, which narrow nothing.",
-        "プラットフォームをコンテキストソース登録として示します。",
+        "Clauses 5.10.2, 6.8.3.2, 5.12: the registrations of sources that may have what is asked for. One of type, "
+        "attrs, q and georel is needed, or local=true for all of them; with a timerel those of temporal evolutions.",
+        "該当するデータを提供しうる登録を示します。local=trueならすべてです。",
         {
             200: Answer(
                 "The registrations of the tenant.",
@@ -136,7 +137,11 @@ OPERATIONS: tuple[Operation, ...] = (
                 ("Link", "NGSILD-Results-Count"),
             )
         },
-        ("registrationIds", "type", "limit", "offset", "count", "Link", "NGSILD-Tenant"),
+        (
+            *("id", "type", "idPattern", "attrs", "q", "georel", "geometry", "coordinates", "geoproperty"),
+            *("scopeQ", "csf", "timerel", "timeAt", "endTimeAt", "timeproperty"),
+            *("limit", "offset", "count", "local", "options", "Link", "NGSILD-Tenant"),
+        ),
         faults=(*_FAULTS, 406, 503, 504),
     ),
     Operation(
@@ -163,7 +168,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Clause 5.10.1.",
         "登録情報を1件返します。",
         {200: Answer("The registration.", (Content("ContextSourceRegistration"),), ("Link",))},
-        ("registration_id", "Link", "NGSILD-Tenant"),
+        ("registration_id", "options", "Link", "NGSILD-Tenant"),
         faults=(*_FAULTS, 404, 406, 503, 504),
     ),
     Operation(

@@ -166,13 +166,6 @@ PARAMETERS: dict[str, Json] = {
         _FLAG,
         False,
     ),
-    "registrationIds": query_parameter(
-        "id",
-        "登録ID（コンマ区切り）",
-        "Ids of registrations, comma-separated.",
-        _TEXT,
-        "urn:ngsi-ld:ContextSourceRegistration:a",
-    ),
     **TEMPORAL_PARAMETERS,
     **PROVISION_PARAMETERS,
     "entity_id": _path("entity_id", "エンティティID（URI）", "Id of the entity, a URI.", _ID),

@@ -83,7 +83,7 @@ def test_what_it_covers_is_never_less_than_what_it_says(information: Any, entiti
     [
         {},
         {"information": [{"propertyNames": ["a"]}], "location": {"type": "Point", "coordinates": [139.7, 35.6]}},
-        {"description": "x", "expiresAt": "2027-01-01T00:00:00Z", "managementInterval": "P1D"},
+        {"description": "x", "expiresAt": "2027-01-01T00:00:00Z", "refreshRate": "P1D"},
     ],
 )
 def test_what_was_posted_comes_back(members: dict[str, Any]) -> None:

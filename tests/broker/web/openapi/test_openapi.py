@@ -26,7 +26,7 @@ from schemas.ngsi_ld import params
 
 Json = dict[str, Any]
 _DISTANCE = {"orderBy": "location;dist-asc", "orderFrom": "[139.7565,35.6554]"}
-_QUERIED = ("queryEntities", "explain", "purgeEntities", "createEntityMap")
+_QUERIED = ("queryEntities", "explain", "purgeEntities", "createEntityMap", "queryRegistrations")
 _SOMETIMES = {"Kakehashi-Replay-Of", "NGSILD-Warning", "NGSILD-Results-Count"}
 _TOGETHER: dict[str, Json] = {
     "joinLevel": {"join": "inline"},
@@ -119,9 +119,10 @@ async def test_every_query_parameter_is_taken_as_its_example_shows(client: httpx
             if name in geo:
                 asked = dict(geo)
             asked |= _TOGETHER.get(name, {})
-            if told.id in ("queryEntities", "explain", "createEntityMap"):
+            if told.id in ("queryEntities", "explain", "createEntityMap", "queryRegistrations"):
                 asked.setdefault("type", "EvacuationShelter")
-            if told.id == "queryEvolutions":
+            timed = "time" in name.lower() and told.id == "queryRegistrations"
+            if told.id == "queryEvolutions" or timed:
                 asked = _EVOLUTIONS | asked | ({"timerel": "between"} if name == "endTimeAt" else {})
             accept = {"accept": "application/geo+json"} if name == "geometryProperty" else {}
             answer = await client.get(told.path, params=asked, headers=accept)
