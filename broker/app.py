@@ -22,6 +22,8 @@ from broker.contexts.loader import ContextLoader
 from broker.contexts.shelf import CORE_URLS, Shelf
 from broker.embedded.server import PrivatePostgres
 from broker.gateway import Gateway
+from broker.identity.agreements.desk import Desk
+from broker.identity.agreements.in_force import InForce
 from broker.identity.callers import Callers
 from broker.identity.secrets import SecretBox, load_key
 from broker.kpi.rolling import Roller
@@ -35,6 +37,7 @@ from broker.registry.enrolment import Enrolment
 from broker.registry.registry import LOCAL_ID, Registry
 from broker.registry.tenants import Tenants
 from broker.settings import Settings, load
+from broker.store.agreements import Agreements
 from broker.store.contexts import Contexts
 from broker.store.database import Database
 from broker.store.entities import Entities
@@ -71,6 +74,9 @@ class House:
     tenants: Tenants
     platforms: Platforms
     services: ServiceStore
+    agreements: Agreements
+    in_force: InForce
+    desk: Desk
     entities: Entities
     settler: Settler
     gateway: Gateway
@@ -148,6 +154,7 @@ async def _furnish(
         adapter_kinds.module,
         local_module=LocalModule(entities),
         local_provider=Provider(LOCAL_ID, settings.organisation or None, settings.area or None),
+        local_open=settings.local_open_data,
         failures=settings.breaker_failures,
         cooldown=settings.breaker_cooldown_ms / 1000,
     )
@@ -157,9 +164,11 @@ async def _furnish(
     metrics = Metrics()
     sequencer = _sequencer(settings, home, url)
     metrics.observe(registry, settler, sequencer)
+    agreements, in_force = Agreements(database), InForce()
     gateway = Gateway(
         registry,
         settler,
+        in_force,
         alias=keys.alias(settings.alias, home),
         budget_s=settings.request_timeout_ms / 1000,
         max_bytes=settings.max_source_bytes,
@@ -177,6 +186,8 @@ async def _furnish(
         callers=callers,
         contexts=contexts,
         tenants=tenants,
+        agreements=agreements,
+        in_force=in_force,
     )
     house = House(
         settings=settings,
@@ -197,6 +208,9 @@ async def _furnish(
         tenants=tenants,
         platforms=platforms,
         services=services,
+        agreements=agreements,
+        in_force=in_force,
+        desk=Desk(agreements, settings.secretariat_approves, loading.agreements),
         entities=entities,
         settler=settler,
         gateway=gateway,
@@ -277,6 +291,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
                         contexts=house.contexts,
                         shelf=house.shelf,
                         tenants=house.tenants,
+                        desk=house.desk,
                         entities=house.entities,
                         database=house.database,
                         metrics=house.metrics,

@@ -12,6 +12,7 @@ from typing import Any
 from broker.federation.engine import Result
 from broker.federation.entity_map import LOCAL, answered, credit, holders, questions
 from broker.federation.join import combined
+from broker.federation.sight import Sight
 from broker.federation.warn import warnings
 from broker.gateway import AskSources, Delivery, Envelope, Gateway
 from broker.registry.matching import wanted_types
@@ -81,7 +82,7 @@ class MappedQueries:
             entries = await self._store.entries(stored.id, after=after, offset=offset, limit=size, ids=query.ids)
             if not entries:
                 break
-            chunk = await self._read(entries, asked, ask)
+            chunk = await self._read(entries, asked, ask, self._gateway.sight(envelope))
             parts += chunk.parts
             for entry in entries:
                 if entry.entity in chunk.gone or taken == query.limit:
@@ -101,13 +102,14 @@ class MappedQueries:
             count=await self._store.count(stored.id, query.ids) if query.count else None,
             warnings=warnings(c.outcome for c in collected),
             project=any(part.project for part in parts),
+            withheld=any(part.withheld for part in parts),
         )
         if taken == query.limit > 0:
             result.more = bool(await self._store.entries(stored.id, after=last, limit=1, ids=query.ids))
         return await self._settled(result, query, envelope)
 
-    async def _read(self, entries: Sequence[Entry], asked: EntityQuery, ask: AskSources) -> _Chunk:
-        known = {s.id if s.network else LOCAL: s for s in self._gateway.registry.sources(asked.tenant)}
+    async def _read(self, entries: Sequence[Entry], asked: EntityQuery, ask: AskSources, sight: Sight) -> _Chunk:
+        known = {s.id if s.network else LOCAL: s for s in sight.sources(asked.tenant)}
         bare = asked.alter(id_pattern=None, order=None, offset=0, count=False)
         gone: set[str] = set()
         put = []

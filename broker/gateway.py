@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from broker.federation.agreed import held, used
 from broker.federation.csf import chosen
 from broker.federation.discover import discover
 from broker.federation.engine import Result, federate
@@ -19,13 +20,16 @@ from broker.federation.execute import Collected, Limits
 from broker.federation.explain import explain
 from broker.federation.join import Ask, joined
 from broker.federation.plan import Step
+from broker.federation.sight import WITHHELD, Sight
 from broker.federation.via import been_here, extended, pseudonym
+from broker.identity.agreements.in_force import InForce
 from broker.identity.callers import Caller
 from broker.metering.record import record
 from broker.metering.settle import Settler
 from broker.registry.matching import wanted_types
 from broker.registry.registry import Registry
 from broker.registry.source import Source
+from schemas.agreement import Operation
 from schemas.capability import Pushdown
 from schemas.errors import LoopDetected
 from schemas.flow import Flow
@@ -65,6 +69,7 @@ class Gateway:
         self,
         registry: Registry,
         settler: Settler,
+        agreements: InForce,
         *,
         alias: str,
         budget_s: float,
@@ -73,6 +78,8 @@ class Gateway:
     ) -> None:
         self.registry = registry
         self.settler = settler
+        self.agreements = agreements
+        self._everything = Sight(registry, None)
         self.alias = alias
         self._budget = budget_s
         self._max_bytes = max_bytes
@@ -82,17 +89,26 @@ class Gateway:
     def max_collect(self) -> int:
         return self._max_collect
 
+    def sight(self, envelope: Envelope, operation: Operation = Operation.READ) -> Sight:
+        """What the caller may see: the one place at which agreements come in. The administration, and everyone in open
+        mode, sees everything."""
+        caller = envelope.caller
+        if caller.admin:
+            return self._everything
+        return Sight(self.registry, self.agreements.index.rights(caller.consumer, envelope.arrival), operation)
+
     def asking(self, envelope: Envelope, tenant: str) -> AskSources:
         """Questions of one request, which share its time. What they give may leave once it is settled. LoopDetected."""
         via = self.forward_via(envelope.via, tenant)
         limits = Limits(self._budget, self._max_bytes, str(envelope.request), via)
         end = monotonic() + limits.budget_s
+        sight = self.sight(envelope)
 
         async def ask(query: EntityQuery, sources: Sequence[Source] | None) -> Result:
             left = msgspec.structs.replace(limits, budget_s=max(end - monotonic(), 0.0))
             if sources is None:
-                return await self._federate(query, left, build=True)
-            return await federate(query, sources, left, build=True, max_collect=self._max_collect)
+                return await self._federate(sight, query, left, build=True)
+            return await self._by_right(sight, query, sources, left, build=True)
 
         return ask
 
@@ -104,38 +120,53 @@ class Gateway:
         """
         via = self.forward_via(envelope.via, query.tenant)
         limits = Limits(self._budget, self._max_bytes, str(envelope.request), via)
+        sight = self.sight(envelope)
         if query.join is None:
-            result = await self._federate(query, limits, build=build)
+            result = await self._federate(sight, query, limits, build=build)
         else:
-            result = await joined(query, self._asking(limits), most=self._max_collect)
+            result = await joined(query, self._asking(sight, limits), most=self._max_collect)
         types = wanted_types(query)
         flows = await self.settle(
             result, envelope, "retrieve" if query.retrieve else "query", tuple(sorted(types)) if types else ()
         )
         return Delivery(result, flows)
 
-    def _asking(self, limits: Limits) -> Ask:
+    def _asking(self, sight: Sight, limits: Limits) -> Ask:
         """Questions of one request, which share its time."""
         end = monotonic() + limits.budget_s
 
         async def ask(query: EntityQuery) -> Result:
             left = msgspec.structs.replace(limits, budget_s=max(end - monotonic(), 0.0))
-            return await self._federate(query, left, build=True)
+            return await self._federate(sight, query, left, build=True)
 
         return ask
 
-    async def _federate(self, query: EntityQuery, limits: Limits, *, build: bool) -> Result:
-        sources = self.registry.match(query)
+    async def _federate(self, sight: Sight, query: EntityQuery, limits: Limits, *, build: bool) -> Result:
+        sources = sight.match(query)
         if query.csf is not None:
             sources = chosen(sources, query.csf, query.context)
-        return await federate(query, sources, limits, build=build, max_collect=self._max_collect)
+        if sight.rights is None:
+            return await federate(query, sources, limits, build=build, max_collect=self._max_collect)
+        return await self._by_right(sight, query, sources, limits, build=build)
+
+    async def _by_right(
+        self, sight: Sight, query: EntityQuery, sources: Sequence[Source], limits: Limits, *, build: bool
+    ) -> Result:
+        """Ask sources as they may be asked. Forbidden if an agreement that lets them be asked ends meanwhile."""
+        with self.agreements.running.under_way(held(sources)):
+            result = await federate(query, sources, limits, build=build, max_collect=self._max_collect)
+        result.withheld = sight.withheld
+        return result
 
     async def types(self, envelope: Envelope, tenant: str, *, local: bool) -> tuple[list[str], Delivery]:
         """The entity types of all sources, as IRIs, sorted. Errors as of `read`."""
         via = self.forward_via(envelope.via, tenant)
-        sources = [s for s in self.registry.sources(tenant) if not (local and s.network)]
+        sight = self.sight(envelope)
+        sources = [s for s in sight.sources(tenant) if not (local and s.network)]
         limits = Limits(self._budget, self._max_bytes, str(envelope.request), via)
-        names, result = await discover(sources, limits)
+        with self.agreements.running.under_way(held(sources)):
+            names, result = await discover(sources, limits)
+        result.withheld = sight.withheld
         return names, Delivery(result, await self.settle(result, envelope, "types", ()))
 
     async def locally(
@@ -152,20 +183,26 @@ class Gateway:
         began = perf_counter()
         told = await work()
         spent = (perf_counter() - began) * 1000
-        held = [s for s in self.registry.sources(tenant) if not s.network]
-        result = Result([Collected(Step(s, Pushdown(None)), Outcome(s.id, Status.OK, ms=spent)) for s in held])
+        sight = self.sight(envelope)
+        local = [s for s in sight.sources(tenant) if not s.network]
+        result = Result([Collected(Step(s, Pushdown(None)), Outcome(s.id, Status.OK, ms=spent)) for s in local])
+        result.withheld = sight.withheld
         return told, Delivery(result, await self.settle(result, envelope, operation, types))
 
-    def explain(self, query: EntityQuery) -> dict[str, Any]:
-        """What `read` would do."""
-        judged = self.registry.judge(query)
+    def explain(self, query: EntityQuery, envelope: Envelope | None = None) -> dict[str, Any]:
+        """What `read` would do; without an envelope for the administration."""
+        sight = self._everything if envelope is None else self.sight(envelope)
+        judged = sight.judge(query)
         if query.csf is not None:
             fit = {s.id for s in chosen([j.source for j in judged], query.csf, query.context)}
             judged = [j if j.source.id in fit else replace(j, matches=False, reason=_NO_CSF) for j in judged]
         return explain(query, judged, max_collect=self._max_collect, budget_s=self._budget)
 
     async def settle(self, result: Result, envelope: Envelope, operation: str, types: tuple[str, ...]) -> list[Flow]:
-        """Record one flow for each source that was contacted, durably; the answer may leave when this returns."""
+        """Record one flow for each source that was contacted, durably; the answer may leave when this returns.
+
+        Forbidden if an agreement by which a source was asked has ended meanwhile.
+        """
         pairs = [(c.step.source.provider, c.outcome) for c in result.collected]
         flows = record(
             pairs,
@@ -175,9 +212,22 @@ class Gateway:
             request=envelope.request,
             time=envelope.arrival,
         )
+        if not envelope.caller.admin:
+            self._by_agreement(result, flows)
         if flows or envelope.key is not None:
             await self.settler.settle(flows, key=envelope.key)
         return flows
+
+    def _by_agreement(self, result: Result, flows: list[Flow]) -> None:
+        """Every flow tells by which agreement it flowed."""
+        if result.withheld:
+            result.warnings.append(WITHHELD)
+        for flow, c in zip(flows, (c for c in result.collected if c.outcome.contacted), strict=True):
+            for clause in used(c.step):
+                if clause.agreement is not None:
+                    self.agreements.check(clause)
+                    if flow.agreement is None:
+                        flow.agreement, flow.agreement_version = clause.agreement, clause.version
 
     def forward_via(self, via: str | None, tenant: str) -> str:
         """The Via header for the sources; LoopDetected if the request has been here."""

@@ -5,20 +5,30 @@ from __future__ import annotations
 import asyncio
 
 from broker.contexts.loader import ContextLoader
+from broker.identity.agreements.in_force import InForce
 from broker.identity.callers import Callers
 from broker.identity.secrets import SecretBox
 from broker.registry.registry import Registry
 from broker.registry.tenants import Tenants
+from broker.store import agreements as agreement_store
 from broker.store import contexts as context_store
 from broker.store import platforms as platform_store
 from broker.store import services as service_store
 from broker.store import tenants as tenant_store
+from broker.store.agreements import Agreements
 from broker.store.entities import FEED as LOCAL_TYPES
 from broker.store.entities import Entities
 from broker.store.platforms import Platforms
 from broker.store.services import Services
 
-FEEDS = (platform_store.FEED, service_store.FEED, LOCAL_TYPES, tenant_store.FEED, context_store.FEED)
+FEEDS = (
+    platform_store.FEED,
+    service_store.FEED,
+    LOCAL_TYPES,
+    tenant_store.FEED,
+    context_store.FEED,
+    agreement_store.FEED,
+)
 
 
 class Loading:
@@ -36,6 +46,8 @@ class Loading:
         callers: Callers,
         contexts: ContextLoader,
         tenants: Tenants,
+        agreements: Agreements,
+        in_force: InForce,
     ) -> None:
         self._platforms = platforms
         self._services = services
@@ -45,6 +57,8 @@ class Loading:
         self._callers = callers
         self._contexts = contexts
         self._tenants = tenants
+        self._agreements = agreements
+        self._in_force = in_force
         self._lock = asyncio.Lock()
 
     async def changed(self, name: str, version: int) -> None:
@@ -59,12 +73,18 @@ class Loading:
             await self._tenants.load()
         elif name == context_store.FEED:
             await self._contexts.refresh()
+        elif name == agreement_store.FEED:
+            await self.agreements()
 
     async def platforms(self) -> None:
         async with self._lock:
             sealed = await self._platforms.credentials()
             opened = {i: self._box.open(text, i) for i, text in sealed.items()}
             await self._registry.replace(await self._platforms.all(), opened)
+
+    async def agreements(self) -> None:
+        async with self._lock:
+            self._in_force.replace(await self._agreements.all())
 
     async def services(self) -> None:
         async with self._lock:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.errors import SettingsError
+from schemas.ngsi_ld.context import CORE
 
 PREFIX = "KAKEHASHI_"
 
@@ -57,7 +58,13 @@ class Settings(BaseModel):
     ] = ""
     public_url: Annotated[str, Field(description="Base URL under which clients reach the gateway")] = ""
     area: Annotated[str, Field(description="The area whose entities the local store holds, if it is one area's")] = ""
+    local_open: Annotated[
+        str, Field(description="Entity types of the local store that are open data (IRIs, comma-separated), or *")
+    ] = ""
     organisation: Annotated[str, Field(description="The organisation that answers for the local store")] = ""
+    secretariat_areas: Annotated[
+        str, Field(description="Areas whose agreements the secretariat approves, too (comma-separated), or *")
+    ] = ""
     allow_networks: Annotated[
         str, Field(description="Private networks that sources and @contexts may be in, comma-separated CIDR")
     ] = ""
@@ -92,6 +99,16 @@ class Settings(BaseModel):
         str, Field(description="debug, info, warning or error", pattern="^(debug|info|warning|error)$")
     ] = "info"
     access_log: Annotated[bool, Field(description="Log every request, not only failures")] = False
+
+    @property
+    def local_open_data(self) -> bool | tuple[str, ...]:
+        """Of the local store: all of it, or these types as IRIs."""
+        names = [name.strip() for name in self.local_open.split(",") if name.strip()]
+        return True if names == ["*"] else tuple(map(CORE.expand, names))
+
+    @property
+    def secretariat_approves(self) -> frozenset[str]:
+        return frozenset(name.strip() for name in self.secretariat_areas.split(",") if name.strip())
 
     @property
     def open_access(self) -> bool:

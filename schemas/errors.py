@@ -80,6 +80,10 @@ class Conflict(KakehashiError):
     """NGSI-LD Conflict: with a registration, or with what is held locally, 409 (clause 5.5.2)."""
 
 
+class WrongState(KakehashiError):
+    """It can't be done in the state that the thing is in, 409."""
+
+
 class OperationNotSupported(KakehashiError):
     """NGSI-LD OperationNotSupported, 422."""
 
@@ -98,6 +102,15 @@ class Unauthorized(KakehashiError):
 
 class Forbidden(KakehashiError):
     """Known, but not allowed, 403."""
+
+
+class QuotaExceeded(KakehashiError):
+    """What an agreement allows for the day or the month is used up, 429. `after`: seconds; `reset`: RFC 3339."""
+
+    def __init__(self, detail: str, *, after: int, reset: str) -> None:
+        super().__init__(detail, field="quota")
+        self.after = after
+        self.reset = reset
 
 
 class LoopDetected(KakehashiError):

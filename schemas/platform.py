@@ -136,6 +136,8 @@ class Platform:
     max_concurrency: int = 32
     state: PlatformState = PlatformState.UNVERIFIED
     probe: ProbeResult | None = None
+    open_data: bool | tuple[str, ...] = False
+    """Open to all who may ask: everything (True), these types (IRIs), or nothing without an agreement."""
     has_credential: bool = False
     created_at: str = ""
     modified_at: str = ""

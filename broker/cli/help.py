@@ -107,6 +107,11 @@ HELP: Table = {
         "It holds only this attribute of its entities; may be repeated.",
     ),
     "platform.geometry": ("エリアの範囲(GeoJSON、WGS 84)", "GeoJSON geometry of its area, WGS 84."),
+    "platform.open_data": (
+        "すべてオープンデータとする(省略時、利用には協定が必要)",
+        "All of it is open data; what is not needs an agreement.",
+    ),
+    "platform.open_type": ("この種別をオープンデータとする(複数可)", "This type is open data; may be repeated."),
     "platform.option": ("アダプター固有の設定(複数可)", "An option of the adapter; may be repeated."),
     "platform.options": ("アダプター固有の設定(まとめて)", "Options of the adapter."),
     "platform.context": ("@contextを返さない相手の名前を解釈する@context", "@context of a platform that knows none."),

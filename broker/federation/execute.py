@@ -100,22 +100,22 @@ async def ask(step: Step, limits: Limits, work: Work = fetch) -> Collected:
     except BulkheadFull:
         _skip(collected, "it already has as many questions as it may have at once")
         return collected
-    source.asked += 1
+    source.tally.asked += 1
     try:
         # the transport keeps the deadline itself; this is for adapters that wait on something else
         async with asyncio.timeout_at(deadline + _BACKSTOP_SECONDS):
             await work(collected, ctx)
     except Exception as e:
-        source.last_failure = datetime.now(UTC)
+        source.tally.last_failure = datetime.now(UTC)
         _failed(collected, e, wait)
         _tell_breaker(source, e, loop.time())
     else:
-        source.last_success = datetime.now(UTC)
+        source.tally.last_success = datetime.now(UTC)
         source.breaker.succeeded()
     finally:
         source.bulkhead.leave()
         outcome = collected.outcome
-        source.last_ms = outcome.ms = (perf_counter() - began) * 1000
+        source.tally.last_ms = outcome.ms = (perf_counter() - began) * 1000
         outcome.bytes = ctx.received
     _sum_up(collected)
     return collected
@@ -147,7 +147,7 @@ def _sum_up(collected: Collected) -> None:
 
 def _failed(collected: Collected, error: Exception, wait: float) -> None:
     outcome = collected.outcome
-    collected.step.source.failed += 1
+    collected.step.source.tally.failed += 1
     match error:
         case SourceTimeout() | TimeoutError():
             outcome.status, outcome.detail = Status.TIMEOUT, f"it did not answer within {wait:g} s"

@@ -31,6 +31,8 @@ def explain(query: EntityQuery, judged: Sequence[Judgement], *, max_collect: int
                 "deadline_ms": round(min(budget_s * 1000, source.platform.timeout_ms)),
                 "would_be_asked": source.breaker.closed,
             }
+            if source.clauses:
+                row["agreements"] = [c.agreement for c in source.clauses if c.agreement is not None]
         row["breaker"] = {
             "state": source.breaker.state.value,
             "failures": source.breaker.failures,

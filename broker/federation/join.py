@@ -48,6 +48,7 @@ async def joined(query: EntityQuery, ask: Ask, *, most: int) -> Result:
     if along:
         _decide(query, reach, result)
     result.collected = combined([c for part in parts for c in part.collected])
+    result.withheld = any(part.withheld for part in parts)
     result.warnings = warnings(c.outcome for c in result.collected)
     return result
 

@@ -37,6 +37,9 @@ def describe(platform: Platform) -> dict[str, Any]:
             "attributes": sorted(map(name, coverage.attributes)),
             "geometry": coverage.geometry,
         },
+        "open_data": platform.open_data
+        if isinstance(platform.open_data, bool)
+        else list(map(name, platform.open_data)),
         "mode": platform.mode.value,
         "timeout_ms": platform.timeout_ms,
         "max_concurrency": platform.max_concurrency,

@@ -266,6 +266,9 @@ class Enrolment:
             options=options,
             coverage=_coverage(given, context),
             distribution=distribution(given),
+            open_data=given.open_data
+            if isinstance(given.open_data, bool)
+            else tuple(sorted({context.expand(t) for t in given.open_data})),
             mode=given.mode,
             timeout_ms=given.timeout_ms,
             max_concurrency=given.max_concurrency,

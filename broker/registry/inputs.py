@@ -60,6 +60,12 @@ class PlatformInput(BaseModel):
     context: Annotated[str | None, Field(max_length=2000, description="@context of a platform that knows none")] = None
     options: Annotated[dict[str, Any], Field(description="The adapter's own, see its manifest")] = {}
     coverage: CoverageInput = CoverageInput()
+    open_data: Annotated[
+        bool | Annotated[list[Word], Field(max_length=1000)],
+        Field(
+            description="Open data: all of it (true) or these types; what is not needs an agreement / オープンデータ",
+        ),
+    ] = False
     mode: Mode = Mode.INCLUSIVE
     timeout_ms: Annotated[int, Field(ge=1, le=60_000, description="Its share of a request's time")] = 3000
     max_concurrency: Annotated[int, Field(ge=1, le=1000, description="Questions to it at once, at most")] = 32

@@ -45,6 +45,7 @@ class Registry:
         *,
         local_module: AdapterModule,
         local_provider: Provider,
+        local_open: bool | tuple[str, ...] = False,
         failures: int,
         cooldown: float,
     ) -> None:
@@ -52,6 +53,7 @@ class Registry:
         self._module = module
         self._local_module = local_module
         self._local_provider = local_provider
+        self._local_open = local_open
         self._failures = failures
         self._cooldown = cooldown
         self._sources: dict[str, Source] = {}
@@ -173,6 +175,7 @@ class Registry:
             endpoint="",
             area=self._local_provider.area,
             organisation=self._local_provider.organisation,
+            open_data=self._local_open,
             registry_tenant=tenant,
             tenant=tenant,
             coverage=Coverage(entities=tuple(EntityPattern(type=t) for t in sorted(held))),

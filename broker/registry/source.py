@@ -11,10 +11,22 @@ from adapters.exchange import Access
 from broker.registry.breaker import Breaker
 from broker.registry.bulkhead import Bulkhead
 from schemas.flow import Provider
+from schemas.narrowing import Clause
 from schemas.ngsi_ld.geo import Bounds
 from schemas.ngsi_ld.instants import read_datetime
 from schemas.ngsi_ld.operations import DEFAULT
 from schemas.platform import Platform
+
+
+@dataclass(slots=True)
+class Tally:
+    """How often it was asked, failed, and how long it took last, in this worker."""
+
+    asked: int = 0
+    failed: int = 0
+    last_ms: float = 0.0
+    last_success: datetime | None = None
+    last_failure: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -31,17 +43,15 @@ class Source:
     """West, south, east, north of the area that the registration covers."""
     network: bool = True
     """False for the local store: no breaker, no Via, no time-out of its own."""
-    asked: int = 0
-    failed: int = 0
-    last_ms: float = 0.0
-    last_success: datetime | None = None
-    last_failure: datetime | None = None
     ends: float | None = None
     """When the registration expires, in seconds of the epoch."""
     operations: frozenset[str] = DEFAULT
     """Those that it offers (clause 4.20)."""
     limited: bool = False
     """Its registration says more of what it is for than types, ids, attributes and a place."""
+    tally: Tally = field(default_factory=Tally)
+    clauses: tuple[Clause, ...] = ()
+    """The rights by which it is asked here; none: without any bounds."""
 
     @property
     def id(self) -> str:
@@ -49,8 +59,8 @@ class Source:
 
     def counters(self) -> dict[str, Any]:
         """Table 5.2.9-2: what this worker has sent to the source, and what came of it."""
-        told: dict[str, Any] = {"timesSent": self.asked, "timesFailed": self.failed}
-        last, fault = self.last_success, self.last_failure
+        told: dict[str, Any] = {"timesSent": self.tally.asked, "timesFailed": self.tally.failed}
+        last, fault = self.tally.last_success, self.tally.last_failure
         told["status"] = "failed" if fault is not None and (last is None or fault > last) else "ok"
         for name, at in (("lastSuccess", last), ("lastFailure", fault)):
             if at is not None:

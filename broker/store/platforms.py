@@ -16,6 +16,8 @@ from schemas.platform import Coverage, Distribution, Platform, ProbeResult
 
 FEED = "platforms"
 
+_OPEN = bool | tuple[str, ...]
+
 _PLAIN = (
     "id",
     "adapter",
@@ -32,12 +34,13 @@ _PLAIN = (
     "max_concurrency",
     "state",
 )
-_NESTED = ("options", "coverage", "distribution", "probe")
+_NESTED = ("options", "coverage", "distribution", "probe", "open_data")
 _KINDS: tuple[tuple[str, Any], ...] = (
     ("coverage", Coverage),
     ("distribution", Distribution),
     ("probe", ProbeResult | None),
     ("options", dict[str, Any]),
+    ("open_data", _OPEN),
 )
 _WRITTEN = (*_PLAIN, *_NESTED)
 _SELECT = (

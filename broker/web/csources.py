@@ -113,7 +113,7 @@ class ContextSources:
         """With what this worker has sent to the source, if it has sent anything (table 5.2.9-2)."""
         shown = to_registration(platform, context, sys_attrs=sys_attrs)
         source = self._registry.source(platform.id)
-        return shown if source is None or not source.asked else shown | source.counters()
+        return shown if source is None or not source.tally.asked else shown | source.counters()
 
 
 def _changed(platform: Platform, fragment: dict[str, Any], context: Context) -> Platform:

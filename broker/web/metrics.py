@@ -97,10 +97,10 @@ class _Sources(Collector):
         last = GaugeMetricFamily("kakehashi_source_last_seconds", "Time of its last answer", labels=["platform"])
         for source in self._sources.sources():
             name = [source.id]
-            asked.add_metric(name, source.asked)
-            failed.add_metric(name, source.failed)
+            asked.add_metric(name, source.tally.asked)
+            failed.add_metric(name, source.tally.failed)
             state.add_metric(name, _STATES[source.breaker.state])
-            last.add_metric(name, source.last_ms / 1000)
+            last.add_metric(name, source.tally.last_ms / 1000)
         return [asked, failed, state, last]
 
 

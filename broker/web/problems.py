@@ -24,11 +24,13 @@ TABLE: dict[type[e.KakehashiError], tuple[int, str, str]] = {
     e.NoSuchTenant: (404, _ETSI + "NonexistentTenant", "No such tenant"),
     e.AlreadyExists: (409, _ETSI + "AlreadyExists", "Already exists"),
     e.Conflict: (409, _ETSI + "Conflict", "Conflict"),
+    e.WrongState: (409, "about:blank", "Not in this state"),
     e.OperationNotSupported: (422, _ETSI + "OperationNotSupported", "Operation not supported"),
     e.ProbeFailed: (422, "about:blank", "The platform can't be used as it was given"),
     e.IdempotencyConflict: (422, "about:blank", "Idempotency-Key was used with another request"),
     e.Unauthorized: (401, "about:blank", "Unauthorized"),
     e.Forbidden: (403, "about:blank", "Forbidden"),
+    e.QuotaExceeded: (429, "about:blank", "The quota of the agreement is used up"),
     e.LoopDetected: (508, "about:blank", "Loop detected"),
     e.MeteringUnavailable: (503, "about:blank", "Nothing can be delivered now: it could not be recorded"),
     e.StoreUnavailable: (503, "about:blank", "The database does not answer"),
@@ -56,6 +58,8 @@ def document(error: e.KakehashiError) -> dict[str, Any]:
         given = getattr(error, name)
         if given is not None:
             body[name] = given
+    if isinstance(error, e.QuotaExceeded):
+        body["reset"] = error.reset
     return body
 
 
@@ -76,6 +80,8 @@ def problem(error: Exception) -> tuple[int, Headers, bytes]:
     headers: Headers = [(b"content-type", b"application/problem+json")]
     if status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="kakehashi"'))
+    if isinstance(error, e.QuotaExceeded):
+        headers.append((b"retry-after", str(error.after).encode()))
     if status == 503:
         headers.append((b"retry-after", b"1"))
     return status, headers, _dump(document(error))

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from broker.contexts.loader import ContextLoader
 from broker.contexts.shelf import Shelf
 from broker.gateway import Gateway
+from broker.identity.agreements.desk import Desk
 from broker.identity.callers import Callers
 from broker.registry.enrolment import Enrolment
 from broker.registry.registry import Registry
@@ -28,7 +29,7 @@ from broker.store.entities import Entities
 from broker.store.entity_maps import EntityMaps
 from broker.store.ledger import Ledger
 from broker.store.temporal import Evolutions
-from broker.web.administration import flows, ledger, platforms
+from broker.web.administration import agreements, flows, ledger, platforms
 from broker.web.consumption.discovery import Discovery
 from broker.web.consumption.entities import EntityReads
 from broker.web.consumption.entity_maps import EntityMapReads
@@ -70,7 +71,7 @@ _CREATING = frozenset(
     )
 )
 """What makes a tenant that was not there (clause 5.5.10)."""
-_ADMINISTRATION = frozenset({"platforms", "flows", "kpi", "ledger", "docs", "openapi.json"})
+_ADMINISTRATION = frozenset({"agreements", "platforms", "flows", "kpi", "ledger", "docs", "openapi.json"})
 _TENANTLESS = (f"{_NGSI}/jsonldContexts", f"{_NGSI}/info/")
 
 
@@ -90,6 +91,7 @@ class Parts:
     contexts: ContextLoader
     shelf: Shelf
     tenants: Tenants
+    desk: Desk
     entities: Entities
     database: Database
     metrics: Metrics
@@ -234,6 +236,7 @@ def administration(parts: Parts, reader: Reader) -> FastAPI:
         max_body_size=parts.settings.max_body_bytes,
     )
     app.include_router(platforms.routes(parts.enrolment, parts.registry, reader))
+    app.include_router(agreements.routes(parts.desk, reader))
     app.include_router(flows.routes(_Metered(parts.database, parts.settings.public_url, parts.callers)))
     app.include_router(ledger.routes(Ledger(parts.database), parts.callers))
     app.add_exception_handler(KakehashiError, _problem)

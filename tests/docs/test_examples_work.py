@@ -35,7 +35,9 @@ def test_the_first_steps(tmp_path: Path) -> None:
     script = f"set -eo pipefail\n{script}\nkill -TERM %1 && wait %1 || true\n"
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     clean = {k: v for k, v in os.environ.items() if not k.startswith("KAKEHASHI_")}
-    environment = clean | {"KAKEHASHI_HOME": str(tmp_path / "home"), "PATH": programs, "LANG": "C.UTF-8"}
+    # the command may have been installed from another tree than the one under test
+    environment = clean | {"KAKEHASHI_HOME": str(tmp_path / "home"), "PATH": programs, "PYTHONPATH": str(ROOT)}
+    environment["LANG"] = "C.UTF-8"
     running = subprocess.Popen(
         ["bash", "-c", script],
         cwd=ROOT,

@@ -68,6 +68,7 @@ def closed(postgres_url: str, tmp_path_factory: pytest.TempPathFactory, host: Ho
             "adapter": "ngsi_ld",
             "endpoint": host.serve(NgsiLdSource([SHELTER])).url,
             "coverage": {"types": ["Shelter"]},
+            "open_data": True,
         }
         answer = gateway.client.post("/platforms", json=platform, headers={"x-api-key": ADMIN})
         assert answer.status_code == 201, answer.text
@@ -185,7 +186,7 @@ def test_batch_is_declared_by_the_service_or_the_request_never_undone(closed: Cl
 def test_the_consumers_key_does_not_travel_on(closed: Closed, host: Host) -> None:
     source = host.serve(NgsiLdSource([SHELTER]))
     admin = {"x-api-key": ADMIN}
-    document = {"id": "listening", "adapter": "ngsi_ld", "endpoint": source.url}
+    document = {"id": "listening", "adapter": "ngsi_ld", "endpoint": source.url, "open_data": True}
     assert closed.gateway.client.post("/platforms", json=document, headers=admin).status_code == 201
     closed.get("app", cookie="x")
     deadline = time.monotonic() + 5

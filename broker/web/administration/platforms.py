@@ -85,9 +85,9 @@ def routes(enrolment: Enrolment, registry: Registry, reader: Reader) -> APIRoute
                 "breaker": breaker.state.value,
                 "failures_in_a_row": breaker.failures,
                 "last_error": breaker.last_error,
-                "asked": source.asked,
-                "failed": source.failed,
-                "last_ms": round(source.last_ms, 1),
+                "asked": source.tally.asked,
+                "failed": source.tally.failed,
+                "last_ms": round(source.tally.last_ms, 1),
                 "under_way": source.bulkhead.under_way,
             }
         )

@@ -126,9 +126,9 @@ class Discovery:
 
     async def explain(self, call: Call) -> Reply:
         """The plan of the query that the same parameters would ask of `/ngsi-ld/v1/entities`; nothing is asked."""
-        self._reader.caller(call)
+        envelope = self._reader.envelope(call, self._reader.caller(call))
         query, _, _ = await self._reads.parse(call)
-        body = orjson.dumps(self._gateway.explain(query), option=orjson.OPT_INDENT_2)
+        body = orjson.dumps(self._gateway.explain(query, envelope), option=orjson.OPT_INDENT_2)
         return Reply(200, body, [(b"content-type", b"application/json")])
 
     def _parameters(self, call: Call, *known: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ _TAGS: dict[str, tuple[str, str]] = {
     "local store": ("Writing to the gateway's own store", "ゲートウェイ自身のストアへの書き込み"),
     "registrations": ("Platforms as context source registrations", "コンテキストソース登録"),
     "platforms": ("Registering the areas' platforms", "エリアのプラットフォームの登録"),
+    "agreements": ("Agreements on the use of data", "データ利用協定"),
     "metering": ("What was delivered, and the figures", "提供の記録と指標"),
     "subscriptions": ("Subscriptions, which are refused", "サブスクリプション（非対応）"),
     "contexts": ("Stored @contexts", "保存された@context"),
@@ -38,6 +39,7 @@ _TAGS: dict[str, tuple[str, str]] = {
 _PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "Vary": "Accept-Language"}
 _TENANTLESS = ("/ngsi-ld/v1/jsonldContexts", "/ngsi-ld/v1/info/")
 """What is answered for a tenant that does not exist, too."""
+_OF_SERVICES = frozenset({"metering", "agreements"})
 _ALWAYS = (400, 401, 403, 503)
 _OF_PATHS = (404,)
 _OF_CHANGES = (409, 413, 422)
@@ -179,7 +181,7 @@ def _problem(status: int) -> Json:
 def _complete(operation: Json, *, has_hole: bool, changes: bool) -> None:
     """Key, problems and free-form answers of an operation that FastAPI described."""
     operation.setdefault("security", deepcopy(_EITHER))
-    operation.setdefault("x-key", "service" if "metering" in operation.get("tags", ()) else "administration")
+    operation.setdefault("x-key", "administration" if _OF_SERVICES.isdisjoint(operation.get("tags", ())) else "service")
     responses: Json = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]

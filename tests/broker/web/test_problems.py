@@ -33,9 +33,15 @@ def every_error() -> list[type[errors.KakehashiError]]:
     return [e for e in found if e is not errors.KakehashiError]
 
 
+def raised(kind: type[errors.KakehashiError]) -> errors.KakehashiError:
+    if kind is errors.QuotaExceeded:
+        return errors.QuotaExceeded("in words", after=9, reset="2026-12-01T00:00:00+09:00")
+    return kind("in words")
+
+
 @pytest.mark.parametrize("kind", every_error(), ids=lambda e: e.__name__)
 def test_every_error_has_a_status_and_a_problem(kind: type[errors.KakehashiError]) -> None:
-    status, headers, body = problem(kind("in words"))
+    status, headers, body = problem(raised(kind))
     if kind is errors.UnsupportedMediaType:
         assert (status, body, b"accept" in dict(headers)) == (415, b"", True), "clause 6.3.4 wants it bare"
         return

@@ -1,0 +1,119 @@
+"""A source as one consumer's rights let it be seen: asked for what they cover, and its answer filtered again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import orjson
+
+from adapters.contract import Adapter, Page, SourceContext
+from broker.federation.plan import Step
+from broker.registry.source import Source
+from schemas.capability import Capabilities, Pushdown, Residual
+from schemas.narrowing import Clause, narrow, visible
+from schemas.ngsi_ld.context import Context
+from schemas.ngsi_ld.query import EntityQuery
+from schemas.platform import ProbeResult
+
+
+def agreed(source: Source, clauses: tuple[Clause, ...]) -> Source:
+    """The source as it is asked by these rights; it shares breaker, bulkhead and tally with the one it is made of."""
+    if len(clauses) == 1 and clauses[0].whole:
+        return replace(source, clauses=clauses)
+    return replace(source, clauses=clauses, adapter=Agreed(source.adapter, clauses))
+
+
+def used(step: Step) -> tuple[Clause, ...]:
+    """The rights by which a step is asked."""
+    request = step.pushdown.request
+    if isinstance(step.source.adapter, Agreed) and request is not None:
+        return tuple(part.clause for part in request)
+    return step.source.clauses
+
+
+def held(sources: Iterable[Source]) -> set[tuple[str, int | None]]:
+    """The agreements, with their versions, by which sources may be asked."""
+    return {(c.agreement, c.version) for s in sources for c in s.clauses if c.agreement is not None}
+
+
+class _Part(msgspec.Struct, frozen=True):
+    """What is asked by one clause."""
+
+    clause: Clause
+    request: Any
+    context: Context
+
+
+class Agreed:
+    """An adapter in front of another. Each clause that covers something of a query is a question of its own, so that
+    nothing is asked for that no clause covers; most questions fall under one."""
+
+    def __init__(self, adapter: Adapter, clauses: tuple[Clause, ...]) -> None:
+        self._adapter = adapter
+        self._clauses = clauses
+        self.capabilities: Capabilities = adapter.capabilities
+
+    def plan(self, query: EntityQuery) -> Pushdown | None:
+        parts: list[_Part] = []
+        downs: list[Pushdown] = []
+        residual = Residual()
+        exact = True
+        for clause in self._clauses:
+            narrowed = narrow(query, clause, by_id=self._adapter.capabilities.by_id)
+            if narrowed is None:
+                continue
+            down = self._adapter.plan(narrowed.query)
+            if down is None:
+                continue
+            parts.append(_Part(clause, down.request, query.context))
+            downs.append(down)
+            residual = residual | down.residual | narrowed.left
+            exact = exact and narrowed.exact
+        if not parts:
+            return None
+        alone = len(parts) == 1
+        return Pushdown(
+            request=tuple(parts),
+            residual=residual,
+            limit_guaranteed=alone and exact and downs[0].limit_guaranteed and not residual.filters,
+            ordered=alone and downs[0].ordered,
+            text="; ".join(down.text for down in downs),
+        )
+
+    async def fetch(self, request: Any, ctx: SourceContext) -> AsyncIterator[Page]:
+        parts: tuple[_Part, ...] = request
+        for part in parts:
+            async for page in self._adapter.fetch(part.request, ctx):
+                yield shown(page, part.clause, part.context, alone=len(parts) == 1)
+
+    async def types(self, ctx: SourceContext) -> tuple[str, ...]:
+        held = await self._adapter.types(ctx)
+        return tuple(name for name in held if any(clause.covers(name) for clause in self._clauses))
+
+    async def probe(self, ctx: SourceContext) -> ProbeResult:
+        return await self._adapter.probe(ctx)
+
+    async def close(self) -> None:
+        """The adapter behind it is the registry's."""
+
+
+def shown(page: Page, clause: Clause, context: Context, *, alone: bool) -> Page:
+    """What of a page the clause covers. Bytes pass where every entity is covered whole."""
+    if not clause.attributes and clause.area is None and page.raw is not None and page.heads is not None:
+        covered = clause.types
+        if not covered or all(
+            not covered.isdisjoint(map(context.expand, (h.type,) if isinstance(h.type, str) else h.type))
+            for h in page.heads
+        ):
+            return page if alone else replace(page, total=None)
+    entities = page.entities
+    if entities is None:
+        loaded = orjson.loads(page.raw or b"[]")
+        entities = loaded if isinstance(loaded, list) else [loaded]
+    kept = [seen for e in entities if (seen := visible(e, clause, context)) is not None]
+    # a source that gave what it was not asked for has counted it, too
+    known = page.total if alone and len(kept) == len(entities) else None
+    return Page(entities=kept, total=known)
