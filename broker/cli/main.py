@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from broker.cli import about, demo, flows, kpi, ledger, plan, platform, serve, service
+from broker.cli import about, demo, flows, kpi, ledger, plan, platform, serve, service, verify
 from broker.cli.help_view import Command, Group
 from broker.cli.session import Session
 from broker.demo.language import Language, language_of
@@ -31,6 +31,7 @@ app.add_typer(service.app, name="service", help="service.help")
 app.command("admin-key", cls=Command, help="admin-key.help")(service.admin_key)
 app.add_typer(kpi.app, name="kpi", help="kpi.help")
 app.add_typer(ledger.app, name="ledger", help="ledger.help")
+app.command("verify", cls=Command, help="verify.help")(verify.verify)
 app.command("flows", cls=Command, help="flows.help")(flows.flows)
 app.command("explain", cls=Command, help="explain.help")(plan.explain)
 app.command("adapters", cls=Command, help="adapters.help")(about.adapters)

@@ -15,7 +15,7 @@ import asyncpg
 
 from broker.store.database import Database
 from broker.store.ledger_forms import EVENT_HEAD, EVENT_TAIL, FLOW, FLOW_HEAD, FLOW_TAIL
-from schemas.errors import NotFound
+from schemas.errors import KakehashiError, NotFound
 from schemas.ledger.note import VerifyingKey
 from schemas.ledger.tree import (
     EMPTY,
@@ -70,7 +70,7 @@ _SETTLED = """
 """
 
 
-class LedgerDamaged(Exception):
+class LedgerDamaged(KakehashiError):
     """What is kept of the ledger is not whole, or not what was signed."""
 
 
@@ -118,6 +118,12 @@ class Ledger:
         async with self._database.connection() as connection:
             rows = await connection.fetch("SELECT key, voucher FROM ledger_keys ORDER BY number")
         return [(VerifyingKey.parse(row["key"]), row["voucher"]) for row in rows]
+
+    async def witnesses(self) -> list[VerifyingKey]:
+        """The keys of the witnesses that are let cosign, in order of their names."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch("SELECT key FROM ledger_witnesses ORDER BY name")
+        return [VerifyingKey.parse(row["key"]) for row in rows]
 
     async def find(self, entry: UUID) -> int | None:
         """The number of a flow or an event; None if it has none (yet)."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from time import monotonic
 
 import structlog
 
+from broker.metering.ledger.signing import LoadSeeds, key_in_force
 from broker.store.ledger import LedgerDamaged, current_key, frontier_of, last_signed, oldest_waiting, root_of
 from broker.store.ledger_append import LedgerSession
 from broker.store.ledger_keys import open_with
@@ -26,8 +26,6 @@ TICK = 1.0
 _LIMIT = 2000
 """Entries of one transaction: a few milliseconds of the event loop."""
 _log = structlog.get_logger(__name__)
-LoadSeeds = Callable[[], list[bytes]]
-"""The seeds of the keys that may sign here; a new ledger begins with the first. SettingsError."""
 
 
 class Sequencer:
@@ -172,15 +170,8 @@ class Sequencer:
 
     async def _signer(self, session: LedgerSession) -> SigningKey:
         current = await current_key(session.connection)
-        if self._key is not None and str(self._key.verifying) == current:
-            return self._key
-        keys = [SigningKey(self._origin, seed) for seed in self._seeds()]
-        self._key = next((key for key in keys if str(key.verifying) == current), None)
-        if self._key is None:
-            raise SettingsError(
-                f"the signing key here is not the ledger's, which is {current}; see `kakehashi ledger rotate-key`",
-                field="KAKEHASHI_LEDGER_KEY",
-            )
+        if self._key is None or str(self._key.verifying) != current:
+            self._key = key_in_force(self._origin, self._seeds(), current)
         return self._key
 
     def _complain(self, what: str, error: Exception) -> None:

@@ -1,0 +1,357 @@
+"""`verify`: whether a bundle holds, and if not, what is wrong and where. Needs nothing but the bundle.
+
+Without a trusted key it shows that the bundle agrees with itself and with the key that it brings along; whoever made
+it could have made another one. With the key that the reader was told by other ways it shows that the ledger said so;
+with an earlier checkpoint, that what was said before still stands; with a witness, that others were told the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from schemas.errors import BadRequestData
+from schemas.ledger.blocks import Blocks
+from schemas.ledger.bundle import (
+    BLOCK,
+    CHECKPOINT,
+    KEYS,
+    MANIFEST,
+    PART,
+    PROOF,
+    REPORT,
+    STATEMENT,
+    Earlier,
+    Keys,
+    Manifest,
+    Proof,
+    entry_names,
+    from_text,
+    statement,
+    to_text,
+)
+from schemas.ledger.checkpoint import SignedCheckpoint, read_checkpoint
+from schemas.ledger.container import DEFLATED, STORED, BadContainer, Member, lines, read_members, unpack
+from schemas.ledger.entry import read_entry
+from schemas.ledger.note import COSIGNATURE, VerifyingKey, from_base64, read_note
+from schemas.ledger.rotation import follow
+from schemas.ledger.tally import Tally
+from schemas.ledger.tree import Frontier, consistent, leaf_hash, subtrees
+from schemas.ledger.verdict import Fault, Verdict, differences
+
+_LONGEST = 1 << 20
+_SMALL = 1 << 26
+"""Bytes of any file but the entries, at most."""
+_MOST_FAULTS = 50
+
+
+class _Stop(Exception):
+    """A fault behind which nothing can be looked at."""
+
+
+def verify(data: memoryview, *, trust: Sequence[VerifyingKey] = (), since: str | None = None) -> Verdict:
+    """`data`: the whole file. `trust`: keys of the ledger or of witnesses. `since`: an earlier checkpoint's text."""
+    check = _Check(data)
+    try:
+        check.run(list(trust), since)
+    except _Stop:
+        pass
+    except BadContainer as error:
+        check.fault(error.where, error.what)
+    return check.verdict
+
+
+class _Check:
+    def __init__(self, data: memoryview) -> None:
+        self.verdict = Verdict()
+        self._data = data
+        self._members: dict[str, Member] = {}
+
+    def fault(self, where: str, what: str) -> None:
+        if len(self.verdict.faults) < _MOST_FAULTS:
+            self.verdict.faults.append(Fault(where, what))
+
+    def stop(self, where: str, what: str) -> _Stop:
+        self.fault(where, what)
+        return _Stop()
+
+    def run(self, trust: list[VerifyingKey], since: str | None) -> None:
+        members = read_members(self._data)
+        self._members = {member.name: member for member in members}
+        manifest = self._struct(MANIFEST, Manifest)
+        self._files(members, manifest)
+        keys, signer = self._keys(trust)
+        checkpoint = self._checkpoint(manifest, keys, signer, trust)
+        self._statement(manifest, signer)
+        proof = self._struct(PROOF, Proof)
+        earlier = self._since(manifest, checkpoint, keys, since)
+        self._entries(manifest, proof, checkpoint, earlier)
+        self._earlier(proof, checkpoint, earlier)
+
+    # --- the small files -------------------------------------------------------------------------------------------
+
+    def _bytes(self, name: str) -> bytes:
+        member = self._members.get(name)
+        if member is None:
+            raise self.stop(name, "it is missing")
+        if member.size > _SMALL or member.method != STORED:
+            raise self.stop(name, "it is not kept as it should be")
+        return b"".join(unpack(self._data, member))
+
+    def _struct(self, name: str, kind: type[Any]) -> Any:
+        text = self._bytes(name)
+        try:
+            return from_text(text, kind)
+        except ValueError as error:
+            raise self.stop(name, str(error)) from None
+
+    def _note(self, name: str) -> str:
+        try:
+            return self._bytes(name).decode()
+        except UnicodeDecodeError:
+            raise self.stop(name, "it is not UTF-8") from None
+
+    def _files(self, members: list[Member], manifest: Manifest) -> None:
+        if not 0 <= manifest.first <= manifest.end <= manifest.size:
+            raise self.stop(MANIFEST, "its numbers make no sense")
+        expected = [*entry_names(manifest.end - manifest.first), PROOF, CHECKPOINT, KEYS, REPORT]
+        if [member.name for member in members] != [*expected, MANIFEST, STATEMENT]:
+            raise self.stop(MANIFEST, "there are files too many or too few, or in another order")
+        if [packed.name for packed in manifest.files] != expected:
+            raise self.stop(MANIFEST, "it lists other files than there are")
+        for packed in manifest.files:
+            member = self._members[packed.name]
+            if sha256(self._data[member.begin : member.end]).hexdigest() != packed.sha256:
+                self.fault(packed.name, "its hash is not the one in the manifest")
+        self.verdict.facts |= {
+            "origin": manifest.origin,
+            "from": manifest.since,
+            "to": manifest.until,
+            "first": manifest.first,
+            "end": manifest.end,
+            "size": manifest.size,
+        }
+
+    def _keys(self, trust: list[VerifyingKey]) -> tuple[list[VerifyingKey], VerifyingKey]:
+        told: Keys = self._struct(KEYS, Keys)
+        try:
+            signers = [(VerifyingKey.parse(signer.key), signer.voucher) for signer in told.signers]
+            current = follow(signers)
+            witnesses = [VerifyingKey.parse(key) for key in told.witnesses]
+        except BadRequestData as error:
+            raise self.stop(KEYS, error.detail) from None
+        if any(key.algorithm != COSIGNATURE for key in witnesses) or any(
+            key.algorithm == COSIGNATURE for key, _ in signers
+        ):
+            raise self.stop(KEYS, "a key of the wrong kind")
+        if len(set(witnesses)) < len(witnesses):
+            raise self.stop(KEYS, "a witness is there twice")
+        own = [key for key, _ in signers]
+        trusted = [key for key in trust if key.algorithm != COSIGNATURE]
+        if trusted and not any(key in own for key in trusted):
+            self.fault(KEYS, f"signed by {current} ({current.fingerprint}), which is not the key that you trust")
+        self.verdict.facts |= {
+            "key": str(current),
+            "fingerprint": current.fingerprint,
+            "trusted": any(key in own for key in trusted),
+        }
+        return [*own, *witnesses], current
+
+    def _checkpoint(
+        self, manifest: Manifest, keys: list[VerifyingKey], signer: VerifyingKey, trust: list[VerifyingKey]
+    ) -> SignedCheckpoint:
+        try:
+            signed = read_checkpoint(self._note(CHECKPOINT))
+        except BadRequestData as error:
+            raise self.stop(CHECKPOINT, error.detail) from None
+        checkpoint, note = signed.checkpoint, signed.note
+        if (checkpoint.origin, checkpoint.size) != (manifest.origin, manifest.size):
+            self.fault(CHECKPOINT, "it is of another ledger or another size than the manifest says")
+        known = [key for key in keys if key.name == checkpoint.origin or key.algorithm == COSIGNATURE]
+        if not note.signatures[0].by(signer) or not signer.verifies(note.text, note.signatures[0].blob):
+            self.fault(CHECKPOINT, "the ledger's key has not signed it")
+        names = [(signature.name, signature.key_id) for signature in note.signatures]
+        for number, signature in enumerate(note.signatures[1:], 1):
+            key = next((key for key in known if signature.by(key) and key.algorithm == COSIGNATURE), None)
+            if key is None or not key.verifies(note.text, signature.blob) or names[number] in names[:number]:
+                self.fault(CHECKPOINT, f"a signature that is not good: {signature.name}")
+        witnesses = signed.witnesses(known)
+        for key in trust:
+            if key.algorithm == COSIGNATURE and key not in [witness for witness, _ in witnesses]:
+                self.fault(CHECKPOINT, f"the witness {key.name} has not cosigned it")
+        self.verdict.facts |= {
+            "root": checkpoint.root.hex(),
+            "witnesses": [{"key": str(key), "time": time} for key, time in witnesses],
+        }
+        return signed
+
+    def _statement(self, manifest: Manifest, signer: VerifyingKey) -> None:
+        try:
+            note = read_note(self._note(STATEMENT))
+        except BadRequestData as error:
+            raise self.stop(STATEMENT, error.detail) from None
+        if note.text != statement(manifest.origin, self._bytes(MANIFEST)):
+            self.fault(MANIFEST, "it is not the one that was signed")
+        if len(note.signatures) != 1 or not note.signed_by(signer):
+            self.fault(STATEMENT, "the ledger's key has not signed it")
+
+    # --- the entries -----------------------------------------------------------------------------------------------
+
+    def _entries(
+        self, manifest: Manifest, proof: Proof, signed: SignedCheckpoint, earlier: SignedCheckpoint | None
+    ) -> None:
+        tree = self._tree(proof.left, (0, manifest.first))
+        if manifest.first != tree.size:
+            raise self.stop(PROOF, "the hashes before the first entry are not as many as they have to be")
+        blocks = Blocks(manifest.first, proof.blocks)
+        tally = Tally(manifest.since, manifest.until)
+        expected = manifest.first
+        mark = earlier.checkpoint.size if earlier is not None else -1
+        for name, number, line in self._lines(manifest):
+            where = f"{name}, line {number} (entry {expected})"
+            try:
+                entry = read_entry(line)
+                tally.add(entry)
+            except ValueError as error:
+                raise self.stop(where, str(error)) from None
+            if entry.seq != expected:
+                raise self.stop(where, f"its number is {entry.seq}, where {expected} has to be")
+            if expected == mark:
+                self._stands(tree, earlier)
+            digest = leaf_hash(line)
+            tree.push(digest)
+            if not blocks.fits(digest):
+                last = expected
+                self.fault(f"entries {last - last % BLOCK} to {last}", "one of them is not as it was recorded")
+            expected += 1
+        if expected != manifest.end:
+            raise self.stop(name, f"it ends before entry {expected}, where {manifest.end} entries have to be")
+        if blocks.left_over:
+            self.fault(PROOF, "there are more blocks than entries")
+        if expected == mark:
+            self._stands(tree, earlier)
+        self._right(tree, manifest, proof, signed)
+        doubled = tally.doubled()
+        if doubled is not None:
+            self.fault("entries", f"the id {doubled} is there twice")
+        self._report(tally)
+
+    def _lines(self, manifest: Manifest) -> Iterator[tuple[str, int, bytes]]:
+        names = entry_names(manifest.end - manifest.first)
+        for at, name in enumerate(names):
+            member = self._members[name]
+            if member.method != DEFLATED:
+                raise self.stop(name, "it is not kept as it should be")
+            number = 0
+            try:
+                for number, line in enumerate(lines(unpack(self._data, member), _LONGEST), 1):
+                    yield name, number, line
+            except BadContainer:
+                raise
+            except ValueError as error:
+                raise self.stop(name, str(error)) from None
+            if at < len(names) - 1 and number != PART:
+                raise self.stop(name, f"it has {number} lines, where {PART} have to be")
+        if manifest.end == manifest.first:
+            return
+
+    def _tree(self, hashes: list[str], span: tuple[int, int]) -> Frontier:
+        tree = Frontier()
+        self._push(tree, hashes, span)
+        return tree
+
+    def _push(self, tree: Frontier, hashes: list[str], span: tuple[int, int]) -> None:
+        wanted = list(subtrees(span))
+        digests = [from_base64(text) or b"" for text in hashes]
+        if len(wanted) != len(digests) or any(len(digest) != 32 for digest in digests):
+            raise self.stop(PROOF, f"the hashes of entries {span[0]} to {span[1]} are not as many as they have to be")
+        for (level, _), digest in zip(wanted, digests, strict=True):
+            tree.push(digest, level)
+
+    def _right(self, tree: Frontier, manifest: Manifest, proof: Proof, signed: SignedCheckpoint) -> None:
+        self._push(tree, proof.right, (manifest.end, manifest.size))
+        if tree.root() != signed.checkpoint.root:
+            self.fault(
+                CHECKPOINT,
+                f"the root of entries {manifest.first} to {manifest.end} and of the hashes around them is "
+                f"{tree.root().hex()}, and {signed.checkpoint.root.hex()} was signed",
+            )
+
+    def _report(self, tally: Tally) -> None:
+        stated = self._bytes(REPORT)
+        counted = tally.report()
+        self.verdict.facts["report"] = counted
+        if to_text(counted) == stated:
+            return
+        try:
+            told = orjson.loads(stated)
+        except orjson.JSONDecodeError:
+            told = None
+        different = list(differences(told, counted, ""))
+        for path, was, now in different[:10]:
+            self.fault(REPORT, f"{path}: it states {was}, the entries come to {now}")
+        if not different:
+            self.fault(REPORT, "it is not written in canonical JSON (RFC 8785)")
+
+    # --- what was said before --------------------------------------------------------------------------------------
+
+    def _since(
+        self, manifest: Manifest, signed: SignedCheckpoint, keys: list[VerifyingKey], since: str | None
+    ) -> SignedCheckpoint | None:
+        if since is None:
+            return None
+        where = "--since"
+        try:
+            earlier = read_checkpoint(since)
+        except BadRequestData as error:
+            raise self.stop(where, error.detail) from None
+        if earlier.checkpoint.origin != manifest.origin:
+            raise self.stop(
+                where, f"that checkpoint is of {earlier.checkpoint.origin}, the bundle of {manifest.origin}"
+            )
+        if not any(earlier.note.signed_by(key) for key in keys if key.algorithm != COSIGNATURE):
+            raise self.stop(where, "that checkpoint was not signed by a key of this ledger")
+        if earlier.checkpoint.size > manifest.size:
+            raise self.stop(
+                where,
+                f"the ledger was rolled back: it had {earlier.checkpoint.size} entries, here it has {manifest.size}",
+            )
+        self.verdict.facts["since"] = earlier.checkpoint.size
+        return earlier
+
+    def _stands(self, tree: Frontier, earlier: SignedCheckpoint | None) -> None:
+        if earlier is not None and tree.root() != earlier.checkpoint.root:
+            self.fault(
+                "--since",
+                f"the ledger was forked: its first {earlier.checkpoint.size} entries are not those that were signed",
+            )
+
+    def _earlier(self, proof: Proof, signed: SignedCheckpoint, earlier: SignedCheckpoint | None) -> None:
+        """The proofs that the bundle brings along hold, and one of them is about `earlier` if the entries are not."""
+        now = signed.checkpoint
+        shown = False
+        for one in proof.earlier:
+            if not _holds(one, now.size, now.root):
+                self.fault(PROOF, f"the ledger of {one.size} entries is not the beginning of the one that was signed")
+            elif earlier is not None and one.size == earlier.checkpoint.size:
+                shown = True
+                if from_base64(one.root) != earlier.checkpoint.root:
+                    self.fault("--since", f"the ledger was forked: its first {one.size} entries are others")
+        if earlier is None or shown:
+            return
+        size = earlier.checkpoint.size
+        if size == now.size and earlier.checkpoint.root != now.root:
+            self.fault("--since", f"the ledger was forked: with {size} entries it had another root")
+        elif size != now.size and not self.verdict.facts["first"] <= size <= self.verdict.facts["end"]:
+            self.fault("--since", f"the bundle does not tell of {size} entries: export it with --since")
+
+
+def _holds(one: Earlier, size: int, root: bytes) -> bool:
+    digests = [from_base64(text) for text in (one.root, *one.proof)]
+    if not 0 < one.size <= size or any(digest is None or len(digest) != 32 for digest in digests):
+        return False
+    known = [digest for digest in digests if digest is not None]
+    return consistent(one.size, known[0], size, root, known[1:])
