@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from adapters.freshness import Freshness
+
 
 class Login(Protocol):
     """Headers that have to be asked for first and that end: tokens."""
@@ -33,12 +35,18 @@ class Access:
 NO_ACCESS = Access()
 
 
+class NotModified(Exception):
+    """What is kept of an answer is still good: the platform said 304 to our If-None-Match."""
+
+
 @dataclass(slots=True)
 class SourceContext:
     """What an adapter needs to talk to its platform for one request.
 
     `deadline` is in `loop.time()` seconds. `budget` is the number of body bytes that may still be read for this request
     from this source; `Upstream` counts it down and raises `SourceTooLarge`. `received` counts the body bytes read.
+    `freshness` gathers what the answers say of their use by others; `unless` (an address and the ETag of what is kept
+    of it) makes that GET conditional, and `NotModified` come out of it.
     """
 
     deadline: float
@@ -48,3 +56,5 @@ class SourceContext:
     access: Access = NO_ACCESS
     budget: int = 64 * 1024 * 1024
     received: int = 0
+    freshness: Freshness | None = None
+    unless: tuple[str, str] | None = None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
-from adapters.exchange import NO_ACCESS, SourceContext
+from adapters.exchange import NO_ACCESS, NotModified, SourceContext
 from adapters.guard import Guard
 from adapters.wire import Answer, Connection
 from schemas.errors import BadUpstream, Refused, SourceTimeout, SourceTooLarge, Unavailable
@@ -69,10 +69,13 @@ class Upstream:
 
         Follows up to `follow` redirects of a GET, each through the guard; what goes to another origin carries no
         credential. A token that is answered with 401 is asked for anew, once. Errors: Unavailable, SourceTimeout,
-        SourceTooLarge, BadUpstream, ForbiddenAddress, Refused.
+        SourceTooLarge, BadUpstream, ForbiddenAddress, Refused; NotModified if `ctx.unless` asks for it.
         """
         access = ctx.access
         login = access.login
+        unless = ctx.unless[1] if ctx.unless is not None and ctx.unless[0] == url and method == "GET" else None
+        if unless is not None:
+            headers = {**(headers or {}), "if-none-match": unless}
         secrets = access.headers if login is None else await login.headers(ctx.deadline)
         while True:
             answer = await self._once(method, url, ctx, access.tls, secrets, headers, body, max_bytes)
@@ -80,6 +83,10 @@ class Upstream:
                 # not authenticated means not done, so that any method may be repeated
                 secrets, login = await login.headers(ctx.deadline), None
                 continue
+            if ctx.freshness is not None and method == "GET":
+                ctx.freshness.take(url, answer.headers)
+                if unless is not None and answer.status == 304:
+                    raise NotModified
             if answer.status not in _REDIRECTS or follow <= 0 or method != "GET":
                 return answer
             try:

@@ -32,6 +32,7 @@ from broker.local.adapter import LocalModule
 from broker.log import configure
 from broker.metering.ledger.sequencer import Sequencer
 from broker.metering.settle import Settler
+from broker.registry.answers import Room
 from broker.registry.conflicts import refuse_conflict
 from broker.registry.enrolment import Enrolment
 from broker.registry.registry import LOCAL_ID, Registry
@@ -157,6 +158,7 @@ async def _furnish(
         local_open=settings.local_open_data,
         failures=settings.breaker_failures,
         cooldown=settings.breaker_cooldown_ms / 1000,
+        room=Room(settings.cache_bytes, settings.cache_stale_s, share=settings.coalesce),
     )
     platforms = Platforms(database)
     box = SecretBox(load_key(settings.secret_key, home))

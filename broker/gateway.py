@@ -196,7 +196,8 @@ class Gateway:
         if query.csf is not None:
             fit = {s.id for s in chosen([j.source for j in judged], query.csf, query.context)}
             judged = [j if j.source.id in fit else replace(j, matches=False, reason=_NO_CSF) for j in judged]
-        return explain(query, judged, max_collect=self._max_collect, budget_s=self._budget)
+        via = self.forward_via(None, query.tenant)
+        return explain(query, judged, max_collect=self._max_collect, budget_s=self._budget, via=via)
 
     async def settle(self, result: Result, envelope: Envelope, operation: str, types: tuple[str, ...]) -> list[Flow]:
         """Record one flow for each source that was contacted, durably; the answer may leave when this returns.

@@ -92,6 +92,15 @@ class Settings(BaseModel):
     breaker_cooldown_ms: Annotated[
         int, Field(ge=100, le=3_600_000, description="Time until a source that was left alone is tried again")
     ] = 2_000
+    coalesce: Annotated[
+        bool, Field(description="Requests that ask a source the same at the same time make one request of it")
+    ] = True
+    cache_bytes: Annotated[
+        int, Field(ge=0, le=2**34, description="Bytes of answers kept of sources that allow it, per worker; 0: none")
+    ] = 64 * 1024 * 1024
+    cache_stale_s: Annotated[
+        int, Field(ge=0, le=86_400, description="How long a kept answer stands in for a source that fails")
+    ] = 300
     probe_interval_s: Annotated[
         int, Field(ge=10, le=86_400, description="Time between probes of unverified platforms")
     ] = 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -91,3 +92,6 @@ class Pushdown(msgspec.Struct, frozen=True):
     limit_guaranteed: bool = False
     ordered: bool = False
     text: str = ""
+    key: Hashable | None = None
+    """Equal keys at one platform mean the same question in the same @context, so that one answer serves all who ask it;
+    None: its answers are nobody else's."""

@@ -41,6 +41,10 @@ class Outcome:
     detail: str = ""
     """In words, for the warning and the explain page; never a secret or a query value."""
     contacted: bool = True
+    cache_hit: bool = False
+    """The platform was not asked for this request: what it had told another one was used."""
+    age: float | None = None
+    """Seconds since it said what was kept and used; None: it said it now."""
 
     @property
     def complete(self) -> bool:

@@ -151,6 +151,7 @@ def pushdown(query: EntityQuery, ask: Ask, claims: Capabilities, verified: froze
         limit_guaranteed="limit" in verified and not residual.filters and (selected or not selects),
         ordered=ordered,
         text="GET " + ask.path,
+        key=(ask.path, ask.asked_in, ask.working, ask.offset, ask.limit, ask.counted),
     )
 
 

@@ -121,7 +121,7 @@ def plan(query: EntityQuery, platform: Platformed) -> Pushdown | None:
         count="count" in platform.verified and (query.count or not exact),
     )
     text = f"GET /entities?{asks[0].params}" + (f" and {len(asks) - 1} more" if len(asks) > 1 else "")
-    return Pushdown(request, residual, limit_guaranteed=exact, text=text)
+    return Pushdown(request, residual, limit_guaranteed=exact, text=text, key=request)
 
 
 def _types(query: EntityQuery, names: Names) -> list[str] | None:
@@ -158,7 +158,8 @@ def _retrieve(
     residual = Residual(q=query.q is not None, geo=query.geo is not None, projection=projection)
     if query.types is not None:
         residual |= Residual(types=True)
-    return Pushdown(Request(asks, query.context, system), residual, text=f"GET {path}?{params}")
+    request = Request(asks, query.context, system)
+    return Pushdown(request, residual, text=f"GET {path}?{params}", key=request)
 
 
 def _filters(

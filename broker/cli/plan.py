@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _KEPT = "%&=+;,:|!~()[].*'$@/?<>\"{}^`\\- "
 
+_NOTHING = ("never kept", "nothing is kept")
+
 
 def explain(
     context: typer.Context,
@@ -69,6 +71,8 @@ def show_plan(session: Session, plan: Mapping[str, Any]) -> None:
         asked = Text(clean(source["asked"]))
         if not source["would_be_asked"]:
             asked.append(words("explain.breaker"), style="yellow")
+        if source["cache"] not in _NOTHING:
+            asked.append(f" ({words.or_same('cache.', source['cache'])})", style="dim")
         here = ", ".join(words.or_same("filter.", name) for name in source["filtered_here"]) or "—"
         table.add_row(*who, asked, Text(here), f"{source['deadline_ms']} ms")
     session.out.print(table)

@@ -119,6 +119,16 @@ _SAID: Table = {
     "filter.q": ("q", "q"),
     "filter.geo": ("位置", "geo"),
     "filter.projection": ("属性の選択", "attributes"),
+    "cache.the cache answers": ("キャッシュが答える", "the cache answers"),
+    "cache.shares the answer to another request": (
+        "他の要求への応答を共有する",
+        "shares the answer to another request",
+    ),
+    "cache.asked whether what is kept is still good": (
+        "保持した応答がまだ有効かを尋ねる",
+        "asked whether what is kept is still good",
+    ),
+    "cache.what is kept is too old": ("保持した応答は古い", "what is kept is too old"),
     "plan.no source is asked": ("問い合わせ先なし", "no source is asked"),
     "plan.left to the only source": ("唯一の提供元に任せる", "left to the only source"),
     "plan.all matches are collected, sorted by id and cut here": (
@@ -186,6 +196,9 @@ SETTINGS_JA: Mapping[str, str] = {
     "temporal_page": "時系列の応答1ページに載せる、エンティティ1件あたりのインスタンス数",
     "breaker_failures": "提供元への問い合わせを止める連続失敗数",
     "breaker_cooldown_ms": "止めた提供元を再び試すまでの時間(ミリ秒)",
+    "coalesce": "同時に同じことを尋ねる要求を、ソースへの1つの要求にまとめる",
+    "cache_bytes": "ソースが許す応答を保持するバイト数(ワーカーごと)。0なら保持しない",
+    "cache_stale_s": "ソースが失敗したとき、保持した応答で代える時間(秒)",
     "probe_interval_s": "未検証のプラットフォームを検査する間隔(秒)",
     "log_level": "debug、info、warning、error",
     "access_log": "失敗だけでなく全リクエストを記録する",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Hashable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -81,6 +81,7 @@ class Agreed:
             limit_guaranteed=alone and exact and downs[0].limit_guaranteed and not residual.filters,
             ordered=alone and downs[0].ordered,
             text="; ".join(down.text for down in downs),
+            key=_key(parts, downs),
         )
 
     async def fetch(self, request: Any, ctx: SourceContext) -> AsyncIterator[Page]:
@@ -98,6 +99,18 @@ class Agreed:
 
     async def close(self) -> None:
         """The adapter behind it is the registry's."""
+
+
+def _key(parts: list[_Part], downs: list[Pushdown]) -> Hashable | None:
+    """What was asked and narrowed by the same rights is the same; narrowed by others it is not."""
+    if any(down.key is None for down in downs):
+        return None
+    key = tuple((part.clause, down.key) for part, down in zip(parts, downs, strict=True))
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
 
 
 def shown(page: Page, clause: Clause, context: Context, *, alone: bool) -> Page:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from time import perf_counter
 
 import msgspec
 import structlog
 
-from adapters.contract import Page, SourceContext
+from adapters.contract import SourceContext
+from adapters.exchange import NotModified
+from adapters.freshness import Freshness
+from broker.federation.collected import Collected as Collected
 from broker.federation.plan import Step
+from broker.federation.share import shared
 from broker.registry.breaker import BreakerState
 from broker.registry.bulkhead import BulkheadFull
 from broker.registry.source import Source
@@ -40,24 +43,6 @@ class Limits(msgspec.Struct, frozen=True):
     via: str
 
 
-@dataclass(slots=True)
-class Collected:
-    """What one source gave. Pages that came before a failure are kept (outcome PARTIAL). `names`: its entity types."""
-
-    step: Step
-    outcome: Outcome
-    pages: list[Page] = field(default_factory=list)
-    names: tuple[str, ...] = ()
-
-    def ids(self) -> Iterator[str]:
-        """Of the entities that the source gave."""
-        for page in self.pages:
-            if page.heads is not None:
-                yield from (head.id for head in page.heads)
-            else:
-                yield from (entity["id"] for entity in page.entities or ())
-
-
 async def execute(steps: Sequence[Step], limits: Limits) -> list[Collected]:
     """Ask all sources at once; the answers come in the order of the steps."""
     if not steps:
@@ -78,33 +63,54 @@ async def fetch(collected: Collected, ctx: SourceContext) -> None:
 
 
 async def ask(step: Step, limits: Limits, work: Work = fetch) -> Collected:
-    """Do `work` at one source within its deadline, behind its breaker and bulkhead. Raises nothing."""
+    """Do `work` at one source within its deadline, behind its breaker and bulkhead; a question that another request is
+    asking, or asked lately, is not asked again. Raises nothing."""
+    source = step.source
+    wait = min(limits.budget_s, source.platform.timeout_ms / 1000)
+    deadline = asyncio.get_running_loop().time() + wait
+
+    async def alone(freshness: Freshness | None, unless: tuple[str, str] | None) -> Collected | None:
+        ctx = SourceContext(
+            deadline=deadline,
+            request_id=limits.request_id,
+            via=limits.via,
+            access=source.access,
+            budget=limits.max_bytes,
+            freshness=freshness,
+            unless=unless,
+        )
+        return await _ask(step, ctx, work, wait)
+
+    if source.answers is not None and step.pushdown.key is not None and work is fetch:
+        return await shared(step, source.answers, limits.via, deadline, alone)
+    collected = await alone(None, None)
+    if collected is None:
+        raise RuntimeError("not modified, though nothing was kept")
+    return collected
+
+
+async def _ask(step: Step, ctx: SourceContext, work: Work, wait: float) -> Collected | None:
     loop = asyncio.get_running_loop()
     source = step.source
     began = perf_counter()
-    wait = min(limits.budget_s, source.platform.timeout_ms / 1000)
     collected = Collected(step, Outcome(source.id, Status.OK))
     if not source.breaker.closed:
         _skip(collected, _resting(source))
         return collected
-    deadline = loop.time() + wait
-    ctx = SourceContext(
-        deadline=deadline,
-        request_id=limits.request_id,
-        via=limits.via,
-        access=source.access,
-        budget=limits.max_bytes,
-    )
     try:
-        await source.bulkhead.enter(deadline)
+        await source.bulkhead.enter(ctx.deadline)
     except BulkheadFull:
         _skip(collected, "it already has as many questions as it may have at once")
         return collected
     source.tally.asked += 1
     try:
         # the transport keeps the deadline itself; this is for adapters that wait on something else
-        async with asyncio.timeout_at(deadline + _BACKSTOP_SECONDS):
+        async with asyncio.timeout_at(ctx.deadline + _BACKSTOP_SECONDS):
             await work(collected, ctx)
+    except NotModified:
+        source.tally.last_success = datetime.now(UTC)
+        source.breaker.succeeded()
+        return None
     except Exception as e:
         source.tally.last_failure = datetime.now(UTC)
         _failed(collected, e, wait)
@@ -117,7 +123,7 @@ async def ask(step: Step, limits: Limits, work: Work = fetch) -> Collected:
         outcome = collected.outcome
         source.tally.last_ms = outcome.ms = (perf_counter() - began) * 1000
         outcome.bytes = ctx.received
-    _sum_up(collected)
+    collected.sum_up()
     return collected
 
 
@@ -129,20 +135,6 @@ def _resting(source: Source) -> str:
 def _skip(collected: Collected, detail: str) -> None:
     outcome = collected.outcome
     outcome.status, outcome.detail, outcome.contacted = Status.SKIPPED, detail, False
-
-
-def _sum_up(collected: Collected) -> None:
-    outcome, pages = collected.outcome, collected.pages
-    outcome.received = len(collected.names)
-    for page in pages:
-        outcome.received += len(page.heads) if page.heads is not None else len(page.entities or ())
-        if page.total is not None:
-            outcome.total = page.total
-    if outcome.status is Status.OK:
-        if not outcome.received:
-            outcome.status = Status.EMPTY
-    elif outcome.received:
-        outcome.status = Status.PARTIAL
 
 
 def _failed(collected: Collected, error: Exception, wait: float) -> None:

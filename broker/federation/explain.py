@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from broker.federation.plan import make_plan
 from broker.registry.matching import Judgement
 from broker.registry.source import Source
-from schemas.capability import Residual
+from schemas.capability import Pushdown, Residual
 from schemas.ngsi_ld.query import EntityQuery
 
 
-def explain(query: EntityQuery, judged: Sequence[Judgement], *, max_collect: int, budget_s: float) -> dict[str, Any]:
-    """For each source: why it matched or not, what it is asked, what is filtered here, its time, its breaker."""
+def explain(
+    query: EntityQuery, judged: Sequence[Judgement], *, max_collect: int, budget_s: float, via: str
+) -> dict[str, Any]:
+    """For each source: why it matched or not, what it is asked, what is filtered here, its time, its breaker, and
+    whether what it said lately would do."""
     plan = make_plan(query, [j.source for j in judged if j.matches], max_collect=max_collect)
     steps = {step.source.id: step.pushdown for step in plan.steps}
     rows = []
+    now = asyncio.get_running_loop().time()
     for judgement in judged:
         source = judgement.source
         pushdown = steps.get(source.id)
@@ -30,6 +35,7 @@ def explain(query: EntityQuery, judged: Sequence[Judgement], *, max_collect: int
                 "ordered": pushdown.ordered,
                 "deadline_ms": round(min(budget_s * 1000, source.platform.timeout_ms)),
                 "would_be_asked": source.breaker.closed,
+                "cache": _cache(source, pushdown, via, now),
             }
             if source.clauses:
                 row["agreements"] = [c.agreement for c in source.clauses if c.agreement is not None]
@@ -56,6 +62,12 @@ def _who(source: Source) -> dict[str, Any]:
         "adapter": platform.adapter,
         "state": platform.state.value,
     }
+
+
+def _cache(source: Source, pushdown: Pushdown, via: str, now: float) -> str:
+    if source.answers is None or pushdown.key is None:
+        return "never kept"
+    return source.answers.state((pushdown.key, via), now)
 
 
 def _names(residual: Residual) -> list[str]:

@@ -144,6 +144,10 @@ def _add(total: Outcome, more: Outcome) -> None:
         total.status = Status.OK
     elif total.status not in _WHOLE and more.received:
         total.status = Status.PARTIAL
+    total.cache_hit = total.cache_hit and more.cache_hit
+    if more.age is not None:
+        total.age = max(more.age, total.age or 0.0)
+        total.detail = total.detail or more.detail
     total.contacted = total.contacted or more.contacted
     total.received += more.received
     total.entities += more.entities

@@ -22,11 +22,18 @@ _CODES = {
 
 
 def warning(outcome: Outcome) -> str | None:
-    """One value of the header (`code agent "text"`), or None if the source's part is whole. ASCII only."""
+    """One value of the header (`code agent "text"`), or None if the source's part is whole and of now. ASCII
+    only."""
+    if outcome.age is not None:
+        return _worded(110, outcome, f"Response is stale: {outcome.detail}")
     code = _CODES.get(outcome.status)
     if code is None:
         return None
     text = f"{_words(outcome.status)}: {outcome.detail}" if outcome.detail else _words(outcome.status)
+    return _worded(code, outcome, text)
+
+
+def _worded(code: int, outcome: Outcome, text: str) -> str:
     safe = text.replace("\\", "/").replace('"', "'").encode("ascii", "replace").decode()
     printable = "".join(c if c.isprintable() else " " for c in safe)
     return f'{code} {quote(outcome.platform, safe=_AGENT)} "{printable[:300]}"'

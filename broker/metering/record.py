@@ -18,7 +18,6 @@ def record(
     types: tuple[str, ...],
     request: UUID,
     time: datetime,
-    cache_hit: bool = False,
 ) -> list[Flow]:
     """One flow for each source that was contacted or whose cached answer was used, in the order of `shares`.
 
@@ -38,7 +37,7 @@ def record(
             outcome.bytes,
             outcome.status.value,
             outcome.ms,
-            cache_hit,
+            outcome.cache_hit,
         )
         for provider, outcome in shares
         if outcome.contacted

@@ -11,6 +11,7 @@ import structlog
 from adapters.contract import Adapter, AdapterModule, Services, SourceContext
 from adapters.credentials.forms import access_of
 from adapters.exchange import NO_ACCESS, Access
+from broker.registry.answers import Answers, Room
 from broker.registry.breaker import Breaker
 from broker.registry.bulkhead import Bulkhead
 from broker.registry.matching import EMPTY, Judgement, SourceIndex
@@ -48,6 +49,7 @@ class Registry:
         local_open: bool | tuple[str, ...] = False,
         failures: int,
         cooldown: float,
+        room: Room | None = None,
     ) -> None:
         self._services = services
         self._module = module
@@ -56,6 +58,7 @@ class Registry:
         self._local_open = local_open
         self._failures = failures
         self._cooldown = cooldown
+        self._room = room or Room()
         self._sources: dict[str, Source] = {}
         self._local: dict[str, Source] = {}
         self._by_tenant: dict[str, SourceIndex] = {}
@@ -166,6 +169,7 @@ class Registry:
             ends=None if end is None else end.timestamp(),
             operations=offered(terms.operations),
             limited=is_limited(platform),
+            answers=Answers(self._room, (terms.cache_ms or 0) / 1000),
         )
 
     async def _open_local(self, tenant: str, held: frozenset[str]) -> Source:

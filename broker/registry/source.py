@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.contract import Adapter
 from adapters.exchange import Access
+from broker.registry.answers import Answers
 from broker.registry.breaker import Breaker
 from broker.registry.bulkhead import Bulkhead
 from schemas.flow import Provider
@@ -52,6 +53,8 @@ class Source:
     tally: Tally = field(default_factory=Tally)
     clauses: tuple[Clause, ...] = ()
     """The rights by which it is asked here; none: without any bounds."""
+    answers: Answers | None = None
+    """None: every request asks anew."""
 
     @property
     def id(self) -> str:

@@ -156,7 +156,11 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     ports = [free_port() for _ in range(SOURCES)]
     gateway = free_port()
     base = f"http://127.0.0.1:{gateway}"
-    environment = {"KAKEHASHI_HOME": str(folder / "home"), "KAKEHASHI_ACCESS": "open", "KAKEHASHI_LOG_LEVEL": "warning"}
+    environment = {
+        "KAKEHASHI_HOME": str(folder / "home"),
+        "KAKEHASHI_ACCESS": "open",
+        "KAKEHASHI_LOG_LEVEL": "warning",
+    } | ({} if options.coalesce else {"KAKEHASHI_COALESCE": "false"})
     with contextlib.ExitStack() as stack:
         for n, port in enumerate(ports):
             command = (sys.executable, "-m", "tests.benchmarks.static_source", str(port), f"s{n}")
@@ -212,6 +216,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="per measurement (4)")
     parser.add_argument("--connections", type=lambda t: [int(c) for c in t.split(",")], default=[1, 16, 50])
+    parser.add_argument("--coalesce", action="store_true", help="let equal requests at the same time share answers")
     parser.add_argument("--only", default="", help="cases whose name has this in it (all)")
     parser.add_argument("--store", action="store_true", help="the local store instead; --store --help tells more")
     if "--store" in sys.argv[1:]:

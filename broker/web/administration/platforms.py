@@ -89,6 +89,7 @@ def routes(enrolment: Enrolment, registry: Registry, reader: Reader) -> APIRoute
                 "failed": source.tally.failed,
                 "last_ms": round(source.tally.last_ms, 1),
                 "under_way": source.bulkhead.under_way,
+                "sharing": source.answers.sharing if source.answers is not None else 0,
             }
         )
 

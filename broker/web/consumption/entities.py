@@ -167,6 +167,9 @@ def add_provenance(headers: Headers, delivery: Delivery) -> None:
         replay = delivery.flows[0].replay_of
         if replay is not None:
             headers.append((b"kakehashi-replay-of", str(replay).encode()))
+    ages = [o.age for o in outcomes if o.age is not None]
+    if ages:
+        headers.append((b"age", str(int(max(ages))).encode()))
     headers.extend((b"ngsild-warning", text.encode()) for text in delivery.result.warnings)
 
 

@@ -219,8 +219,12 @@ RESPONSE_HEADERS: dict[str, Json] = {
         "description": "Id of the first request with the same Idempotency-Key.",
         "schema": {"type": "string", "format": "uuid"},
     },
+    "Age": {
+        "description": "Seconds since a source said what was kept of its answer and is used in this one: the oldest.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
     "NGSILD-Warning": {
-        "description": "One value for each source whose part is missing or not whole (clause 6.3.17).",
+        "description": "One value for each source whose part is missing, not whole, or from the cache (clause 6.3.17).",
         "schema": {"type": "string"},
     },
     "NGSILD-Results-Count": {
