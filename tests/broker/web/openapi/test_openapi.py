@@ -27,7 +27,7 @@ from schemas.ngsi_ld import params
 Json = dict[str, Any]
 _DISTANCE = {"orderBy": "location;dist-asc", "orderFrom": "[139.7565,35.6554]"}
 _QUERIED = ("queryEntities", "explain", "purgeEntities", "createEntityMap", "queryRegistrations")
-_SOMETIMES = {"Kakehashi-Replay-Of", "NGSILD-Warning", "NGSILD-Results-Count"}
+_SOMETIMES = {"Age", "Kakehashi-Replay-Of", "NGSILD-Warning", "NGSILD-Results-Count"}
 _TOGETHER: dict[str, Json] = {
     "joinLevel": {"join": "inline"},
     "containedBy": {"join": "inline"},
