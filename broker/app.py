@@ -26,6 +26,7 @@ from broker.identity.agreements.desk import Desk
 from broker.identity.agreements.in_force import InForce
 from broker.identity.callers import Callers
 from broker.identity.secrets import SecretBox, load_key
+from broker.kpi.programme import Programme
 from broker.kpi.rolling import Roller
 from broker.loading import FEEDS, Loading
 from broker.local.adapter import LocalModule
@@ -89,6 +90,7 @@ class House:
     sweeper: Sweeper
     roller: Roller
     sequencer: Sequencer
+    programme: Programme
     postgres: PrivatePostgres | None
     upkeep: asyncio.Task[None] | None = None
 
@@ -224,6 +226,7 @@ async def _furnish(
         sweeper=Sweeper(entities),
         roller=Roller(database),
         sequencer=sequencer,
+        programme=Programme(database),
         postgres=postgres,
     )
     await house.feed.start()
@@ -298,6 +301,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
                         database=house.database,
                         metrics=house.metrics,
                         settings=chosen,
+                        programme=house.programme,
                         wrote=house.loading.wrote,
                         missing=house.missing,
                     )

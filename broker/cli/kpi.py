@@ -11,7 +11,7 @@ from broker.cli.session import session_of
 
 if TYPE_CHECKING:
     from broker.app import House
-    from schemas.kpi import KpiReport
+    from schemas.kpi.figures import KpiReport
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 

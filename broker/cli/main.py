@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from broker.cli import about, demo, flows, kpi, ledger, plan, platform, serve, service, verify
+from broker.cli import about, demo, flows, kpi, kpi_life, ledger, plan, platform, project, serve, service, verify
 from broker.cli.help_view import Command, Group
 from broker.cli.session import Session
 from broker.demo.language import Language, language_of
@@ -29,6 +29,8 @@ app.command("demo", cls=Command, help="demo.help")(demo.demo)
 app.add_typer(platform.app, name="platform", help="platform.help")
 app.add_typer(service.app, name="service", help="service.help")
 app.command("admin-key", cls=Command, help="admin-key.help")(service.admin_key)
+app.add_typer(project.app, name="project", help="project.help")
+kpi.app.add_typer(kpi_life.app)
 app.add_typer(kpi.app, name="kpi", help="kpi.help")
 app.add_typer(ledger.app, name="ledger", help="ledger.help")
 app.command("verify", cls=Command, help="verify.help")(verify.verify)

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 from broker.kpi.definitions import DEFINITIONS
-from broker.kpi.fiscal import bounds, fiscal_year, months
 from broker.store.database import Database
 from broker.store.kpi import Share, Usage, read_usage
 from broker.store.usage_rollup import roll_up
 from schemas.errors import InvalidRequest
-from schemas.kpi import AreaPair, Figures, KpiReport, ProviderFigures, Uses
+from schemas.kpi.figures import AreaPair, Figures, KpiReport, ProviderFigures, Uses
+from schemas.kpi.fiscal import bounds, fiscal_year, months
 
 _FIRST, _LAST = 2000, 2999
 _Provider = tuple[str | None, str | None, str | None]

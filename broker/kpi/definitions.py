@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.kpi import Definition
+from schemas.kpi.figures import Definition
 
 DEFINITIONS = (
     Definition(

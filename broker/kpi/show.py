@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from broker.kpi.fiscal import month_label, year_label
-from schemas.kpi import KpiReport, ProviderFigures, Uses
+from schemas.kpi.figures import KpiReport, ProviderFigures, Uses
+from schemas.kpi.fiscal import month_label, year_label
 
 _WORDS = {
     "ja": {

@@ -19,6 +19,7 @@ from broker.contexts.shelf import Shelf
 from broker.gateway import Gateway
 from broker.identity.agreements.desk import Desk
 from broker.identity.callers import Callers
+from broker.kpi.programme import Programme
 from broker.registry.enrolment import Enrolment
 from broker.registry.registry import Registry
 from broker.registry.tenants import Tenants
@@ -29,7 +30,8 @@ from broker.store.entities import Entities
 from broker.store.entity_maps import EntityMaps
 from broker.store.ledger import Ledger
 from broker.store.temporal import Evolutions
-from broker.web.administration import agreements, flows, ledger, platforms
+from broker.web.administration import agreements, flows, ledger, platforms, projects
+from broker.web.administration.kpi_access import KpiAccess
 from broker.web.consumption.discovery import Discovery
 from broker.web.consumption.entities import EntityReads
 from broker.web.consumption.entity_maps import EntityMapReads
@@ -71,7 +73,7 @@ _CREATING = frozenset(
     )
 )
 """What makes a tenant that was not there (clause 5.5.10)."""
-_ADMINISTRATION = frozenset({"agreements", "platforms", "flows", "kpi", "ledger", "docs", "openapi.json"})
+_ADMINISTRATION = frozenset({"agreements", "platforms", "flows", "kpi", "ledger", "projects", "docs", "openapi.json"})
 _TENANTLESS = (f"{_NGSI}/jsonldContexts", f"{_NGSI}/info/")
 
 
@@ -96,6 +98,7 @@ class Parts:
     database: Database
     metrics: Metrics
     settings: Settings
+    programme: Programme
     wrote: Callable[[str, frozenset[str]], Awaitable[None]]
     missing: Callable[[], Awaitable[list[str]]]
 
@@ -239,6 +242,9 @@ def administration(parts: Parts, reader: Reader) -> FastAPI:
     app.include_router(agreements.routes(parts.desk, reader))
     app.include_router(flows.routes(_Metered(parts.database, parts.settings.public_url, parts.callers)))
     app.include_router(ledger.routes(Ledger(parts.database), parts.callers))
+    access = KpiAccess(parts.callers)
+    app.include_router(projects.routes(parts.programme, access))
+    app.include_router(projects.library_routes(access))
     app.add_exception_handler(KakehashiError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

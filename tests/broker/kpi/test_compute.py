@@ -14,13 +14,13 @@ import pytest
 from rich.console import Console
 
 from broker.kpi.compute import compute
-from broker.kpi.fiscal import TOKYO, bounds, months
 from broker.kpi.show import tables, to_dict
 from broker.store.database import Database
 from broker.store.flows_write import COLUMNS, row
 from schemas.errors import InvalidRequest
 from schemas.flow import ANONYMOUS, Consumer, Flow, Provider, uuid7
-from schemas.kpi import Figures, KpiReport, Uses
+from schemas.kpi.figures import Figures, KpiReport, Uses
+from schemas.kpi.fiscal import TOKYO, bounds, months
 
 NOVEMBER = datetime(2026, 11, 15, tzinfo=UTC)
 YEAR = 2026

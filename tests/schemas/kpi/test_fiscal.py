@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.kpi.fiscal import TOKYO, bounds, fiscal_year, month_label, months, year_label
+from schemas.kpi.fiscal import TOKYO, bounds, fiscal_year, month_label, months, year_label
 
 
 def test_the_year_turns_at_midnight_in_tokyo() -> None:

@@ -1,0 +1,49 @@
+"""What a figure rests on: how much of the ledger, and who has witnessed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the ledger stands. `size`: entries under the checkpoint; `witnesses`: names of those who co-signed it."""
+
+    size: int
+    root: str
+    checkpoint: str
+    witnesses: tuple[str, ...]
+
+
+class Ledger(Protocol):
+    """What reports need of the ledger, and nothing more."""
+
+    async def standing(self) -> Standing | None:
+        """The newest signed checkpoint; None if there is none."""
+
+    async def span(self, since: date, until: date) -> tuple[int, int] | None:
+        """First entry, and the one after the last, that hold flows of these days of Tokyo; None if not known."""
+
+
+class NoLedger:
+    """Where no ledger is kept: reports say that they are unwitnessed, and no result becomes final."""
+
+    async def standing(self) -> Standing | None:
+        return None
+
+    async def span(self, since: date, until: date) -> tuple[int, int] | None:
+        return None
+
+
+def described(standing: Standing | None, span: tuple[int, int] | None) -> dict[str, Any]:
+    """For a report."""
+    return {
+        "entries": None if span is None else {"first": span[0], "after_last": span[1]},
+        "checkpoint": None
+        if standing is None
+        else {"size": standing.size, "root": standing.root, "note": standing.checkpoint},
+        "witnesses": [] if standing is None else list(standing.witnesses),
+        "witnessed": standing is not None and bool(standing.witnesses),
+    }

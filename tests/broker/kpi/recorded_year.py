@@ -1,0 +1,150 @@
+"""A recorded fiscal year, made from a seed: six projects, their KPIs, and the flows that they are counted from."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+from broker.kpi.programme import Programme
+from broker.store.database import Database
+from broker.store.flows_write import COLUMNS, row
+from broker.store.projects import Change
+from schemas.flow import Consumer, Flow, Provider
+from schemas.kpi.definition import read_definition
+from schemas.kpi.library import completed
+from schemas.kpi.life import Side
+from schemas.kpi.project import read_project
+
+YEAR = 2024
+TOKYO = timezone(timedelta(hours=9))
+FIRST = datetime(YEAR, 4, 1, tzinfo=TOKYO)
+AFTER = datetime(YEAR + 1, 4, 1, tzinfo=TOKYO)
+AREAS = ("otemachi", "takeshiba", "toyosu", "nishi-shinjuku")
+TYPES = ("urn:t:Shelter", "urn:t:AED", "urn:t:Crowd", "urn:t:Bus")
+ACTOR = Change("secretariat-office", Side.SECRETARIAT, "adoption")
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """`id` with its measure, for the test's own count; `change`: what a later version says from a day on."""
+
+    id: str
+    document: dict[str, Any]
+    change: dict[str, Any] | None = None
+
+
+def projects() -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"p{n}",
+            "name_ja": f"プロジェクト{n}",
+            "name_en": f"Project {n}",
+            "kind": "linked" if n % 2 else "preparing",
+            "first_year": YEAR - (n % 2),
+            "areas": [AREAS[n % 4]],
+            "organisations": [f"org-{n}"],
+            "services": [f"extra-{n}"],
+            "criteria": [{"id": "novelty", "name_ja": "先進性", "points": 20}],
+            "payment": {
+                "formula": "round_down(ceiling * score / full_score, -3) if score >= least else 0",
+                "ceiling": 10_000_000,
+                "variables": {"least": 10},
+            },
+        }
+        for n in range(1, 7)
+    ]
+
+
+def kpis() -> list[Kpi]:
+    targets = [{"year": 900, "quarters": [100, 300, 600, 900]}, {"year": 1000, "quarters": [200, 400, 700, 1000]}]
+    return [
+        Kpi("api-uses", {"library": "api-uses", "targets": targets, "weight": 30, "baseline": 0}),
+        Kpi(
+            "uses-15",
+            {
+                "id": "uses-15", "name_ja": "15分重複除外", "unit_ja": "回", "weight": 10, "targets": targets,
+                "of": {"measure": "requests", "window_minutes": 15, "cap_per_day": 5},
+            },
+            {
+                "id": "uses-15", "name_ja": "15分重複除外", "unit_ja": "回", "weight": 10, "targets": targets,
+                "of": {"measure": "requests", "window_minutes": 120, "cap_per_day": 3, "filter": {"traffic": "batch"}},
+                "valid_from": f"{YEAR}-10-01",
+            },
+        ),
+        Kpi("connected-services", {"library": "connected-services", "targets": [{"year": 5}], "weight": 10}),
+        Kpi("linked-assets", {"library": "linked-assets", "targets": [{"year": 4}, {"year": 4}], "weight": 10}),
+        Kpi("area-pairs", {"library": "area-pairs", "weight": 5}),
+        Kpi("active-days", {"library": "active-days", "weight": 5}),
+        Kpi(
+            "entities",
+            {
+                "id": "entities", "name_ja": "提供データ件数", "unit_ja": "件", "scope": "all",
+                "of": {"measure": "entities", "cap_per_day": 40, "filter": {"types": ["urn:t:Shelter"]}},
+            },
+        ),
+        Kpi(
+            "batch-share",
+            {
+                "id": "batch-share", "name_ja": "バッチ比率", "unit_ja": "%", "scale": 100, "decimals": 1,
+                "of": {"measure": "requests", "filter": {"traffic": "batch"}},
+                "per": {"measure": "requests"},
+            },
+        ),
+        Kpi("satisfaction", {"library": "satisfaction", "targets": [{"year": 80}, {"year": 85}], "weight": 10}),
+    ]  # fmt: skip
+
+
+def flows(count: int, seed: int = 1) -> Iterator[Flow]:
+    """At least `count`, of requests spread over the year and around its edges, some of them outside."""
+    chance = random.Random(seed)
+    providers = [Provider(f"plat-{a}-{k}", f"am-{a}", a) for a in AREAS for k in range(2)]
+    consumers = [
+        Consumer(f"svc-{n}-{k}", f"org-{n}", f"p{n}", AREAS[(n + k) % 4], batch=k == 2)
+        for n in range(1, 7)
+        for k in range(3)
+    ]
+    consumers += [Consumer(f"extra-{n}", "org-x", None, None) for n in range(1, 7)]
+    consumers += [Consumer("anonymous"), Consumer("administration")]
+    edges = [FIRST, AFTER, datetime(YEAR, 10, 1, tzinfo=TOKYO), datetime(YEAR, 7, 1, tzinfo=TOKYO)]
+    seconds = int((AFTER - FIRST).total_seconds())
+    made = 0
+    while made < count:
+        if chance.random() < 0.02:
+            time = chance.choice(edges) + timedelta(microseconds=chance.choice([-1, 0, 1]))
+        else:
+            # clustered, so that windows and caps have something to do
+            start = chance.randrange(0, seconds, 7200)
+            time = FIRST + timedelta(seconds=start + int(chance.triangular(0, 7200, 100)))
+        request = UUID(int=chance.getrandbits(128))
+        consumer = chance.choice(consumers)
+        types = tuple(chance.sample(TYPES, chance.choice([0, 1, 1, 1, 2])))
+        replay = UUID(int=chance.getrandbits(128)) if chance.random() < 0.05 else None
+        for provider in chance.sample(providers, chance.choice([1, 1, 2, 3])):
+            made += 1
+            yield Flow(
+                UUID(int=chance.getrandbits(128)), request, time.astimezone(UTC), "query", consumer, provider, types,
+                chance.choice([0, 1, 2, 9]), chance.randrange(5000), "ok", 1.5, replay_of=replay,
+            )  # fmt: skip
+
+
+async def store(database: Database, made: list[Flow]) -> None:
+    async with database.connection() as connection:
+        await connection.copy_records_to_table("flows", records=(row(one) for one in made), columns=COLUMNS)
+
+
+async def settle(programme: Programme) -> None:
+    """All projects, with all KPIs agreed by both sides."""
+    for document in projects():
+        project = read_project(document)
+        await programme.projects.put(project, ACTOR)
+        for kpi in kpis():
+            for version in (kpi.document, kpi.change):
+                if version is None:
+                    continue
+                made = await programme.projects.propose(project.id, read_definition(completed(version)), ACTOR)
+                theirs = Change(f"org-{project.id}", Side.PROJECT)
+                await programme.projects.agree(project.id, kpi.id, made.version, theirs)
