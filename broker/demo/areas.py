@@ -109,6 +109,7 @@ def _platform(area: str, suffix: str, name: str, endpoint: str, types: Sequence[
         "organisation": ORGANISATIONS[area],
         "name": name,
         "adapter": ADAPTERS[area],
+        "open_data": True,
         "endpoint": endpoint,
         "coverage": {"types": list(types)},
     }

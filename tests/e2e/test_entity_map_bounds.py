@@ -53,7 +53,7 @@ def closed(postgres_url: str, tmp_path_factory: pytest.TempPathFactory, host: Ho
         }
         headers = {"authorization": f"Bearer {ADMIN}"}
         assert gateway.client.post("/platforms", json=platform, headers=headers).status_code == 201
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not all(made.ask(who, type="Few", limit=1).text.startswith("[{") for who in ("one", "two")):
             assert time.monotonic() < deadline
             time.sleep(0.02)
