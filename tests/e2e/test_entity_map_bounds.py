@@ -50,6 +50,7 @@ def closed(postgres_url: str, tmp_path_factory: pytest.TempPathFactory, host: Ho
             "area": "takeshiba",
             "adapter": "ngsi_ld",
             "endpoint": host.serve(NgsiLdSource(held)).url,
+            "open_data": True,
         }
         headers = {"authorization": f"Bearer {ADMIN}"}
         assert gateway.client.post("/platforms", json=platform, headers=headers).status_code == 201
