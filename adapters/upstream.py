@@ -64,8 +64,11 @@ class Upstream:
         body: bytes | None = None,
         max_bytes: int | None = None,
         follow: int = 0,
+        again: bool = False,
     ) -> Answer:
         """One exchange; `url` is absolute and percent-encoded. Statuses are the caller's to judge.
+
+        `again`: what is sent may arrive twice, so that a kept connection that turns out to be closed is no failure.
 
         Follows up to `follow` redirects of a GET, each through the guard; what goes to another origin carries no
         credential. A token that is answered with 401 is asked for anew, once. Errors: Unavailable, SourceTimeout,
@@ -78,7 +81,7 @@ class Upstream:
             headers = {**(headers or {}), "if-none-match": unless}
         secrets = access.headers if login is None else await login.headers(ctx.deadline)
         while True:
-            answer = await self._once(method, url, ctx, access.tls, secrets, headers, body, max_bytes)
+            answer = await self._once(method, url, ctx, access.tls, secrets, headers, body, max_bytes, again)
             if answer.status == 401 and login is not None and login.refused(secrets):
                 # not authenticated means not done, so that any method may be repeated
                 secrets, login = await login.headers(ctx.deadline), None
@@ -110,6 +113,7 @@ class Upstream:
         headers: Mapping[str, str] | None,
         body: bytes | None,
         max_bytes: int | None,
+        again: bool,
     ) -> Answer:
         origin, target = self._locate(url, identity)
         limit = ctx.budget if max_bytes is None else min(ctx.budget, max_bytes)
@@ -126,7 +130,7 @@ class Upstream:
                 answer = await connection.exchange(data, limit, ctx.deadline)
             except Unavailable:
                 # a kept connection that the other side had just closed: nothing was answered, so ask on a new one
-                if reused is not None and not reused.answered and method in ("GET", "HEAD"):
+                if reused is not None and not reused.answered and (again or method in ("GET", "HEAD")):
                     continue
                 raise
             if answer.headers.get("content-encoding", "identity") != "identity":

@@ -33,6 +33,7 @@ from broker.local.adapter import LocalModule
 from broker.log import configure
 from broker.metering.ledger.sequencer import Sequencer
 from broker.metering.settle import Settler
+from broker.notifying import Notifying, make_notifying
 from broker.registry.answers import Room
 from broker.registry.conflicts import refuse_conflict
 from broker.registry.enrolment import Enrolment
@@ -91,6 +92,7 @@ class House:
     roller: Roller
     sequencer: Sequencer
     programme: Programme
+    notifying: Notifying
     postgres: PrivatePostgres | None
     upkeep: asyncio.Task[None] | None = None
 
@@ -104,6 +106,7 @@ class House:
             self.upkeep.cancel()
             await asyncio.gather(self.upkeep, return_exceptions=True)
         await self.sweeper.stop()
+        await self.notifying.dispatcher.stop()
         await self.roller.stop()
         await self.feed.stop()
         await self.enrolment.close()
@@ -147,17 +150,19 @@ async def _furnish(
 ) -> House:
     await migrate(url)
     database = await Database.open(url)
-    upstream = Upstream(guard_of(settings), ca_file=settings.ca_file or None)
+    guard = guard_of(settings)
+    upstream = Upstream(guard, ca_file=settings.ca_file or None)
     shelf = Shelf(Contexts(database))
     contexts = ContextLoader(upstream, shelf)
     entities = Entities(database)
     entities.on_change(record)
+    local = Provider(LOCAL_ID, settings.organisation or None, settings.area or None)
     registry = Registry(
         Services(upstream, contexts.get, tuple(d for d in settings.data_dirs.split(":") if d)),
         adapter_kinds.module,
         local_module=LocalModule(entities),
-        local_provider=Provider(LOCAL_ID, settings.organisation or None, settings.area or None),
         local_open=settings.local_open_data,
+        local_provider=local,
         failures=settings.breaker_failures,
         cooldown=settings.breaker_cooldown_ms / 1000,
         room=Room(settings.cache_bytes, settings.cache_stale_s, share=settings.coalesce),
@@ -178,6 +183,7 @@ async def _furnish(
         max_bytes=settings.max_source_bytes,
         max_collect=settings.max_collect,
     )
+    notifying = make_notifying(settings, database, entities, platforms, box, contexts, upstream, guard, gateway, local)
     services = ServiceStore(database)
     callers = Callers(open_access=settings.open_access, admin_key=keys.admin_key(settings.admin_key, home))
     tenants = Tenants(TenantNames(database), registry)
@@ -192,6 +198,7 @@ async def _furnish(
         tenants=tenants,
         agreements=agreements,
         in_force=in_force,
+        subscriptions=notifying.index,
     )
     house = House(
         settings=settings,
@@ -227,6 +234,7 @@ async def _furnish(
         roller=Roller(database),
         sequencer=sequencer,
         programme=Programme(database),
+        notifying=notifying,
         postgres=postgres,
     )
     await house.feed.start()
@@ -240,6 +248,7 @@ async def _furnish(
         if settings.sequencer:
             sequencer.start()
         house.roller.start()
+        notifying.dispatcher.start()
         house.upkeep = asyncio.create_task(_keep_up(house), name="upkeep")
     return house
 
@@ -298,6 +307,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
                         tenants=house.tenants,
                         desk=house.desk,
                         entities=house.entities,
+                        notifying=house.notifying,
+                        box=house.box,
                         database=house.database,
                         metrics=house.metrics,
                         settings=chosen,

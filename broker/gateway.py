@@ -97,12 +97,12 @@ class Gateway:
             return self._everything
         return Sight(self.registry, self.agreements.index.rights(caller.consumer, envelope.arrival), operation)
 
-    def asking(self, envelope: Envelope, tenant: str) -> AskSources:
+    def asking(self, envelope: Envelope, tenant: str, operation: Operation = Operation.READ) -> AskSources:
         """Questions of one request, which share its time. What they give may leave once it is settled. LoopDetected."""
         via = self.forward_via(envelope.via, tenant)
         limits = Limits(self._budget, self._max_bytes, str(envelope.request), via)
         end = monotonic() + limits.budget_s
-        sight = self.sight(envelope)
+        sight = self.sight(envelope, operation)
 
         async def ask(query: EntityQuery, sources: Sequence[Source] | None) -> Result:
             left = msgspec.structs.replace(limits, budget_s=max(end - monotonic(), 0.0))

@@ -8,12 +8,14 @@ from broker.contexts.loader import ContextLoader
 from broker.identity.agreements.in_force import InForce
 from broker.identity.callers import Callers
 from broker.identity.secrets import SecretBox
+from broker.notify.index import SubscriptionIndex
 from broker.registry.registry import Registry
 from broker.registry.tenants import Tenants
 from broker.store import agreements as agreement_store
 from broker.store import contexts as context_store
 from broker.store import platforms as platform_store
 from broker.store import services as service_store
+from broker.store import subscriptions as subscription_store
 from broker.store import tenants as tenant_store
 from broker.store.agreements import Agreements
 from broker.store.entities import FEED as LOCAL_TYPES
@@ -28,6 +30,7 @@ FEEDS = (
     tenant_store.FEED,
     context_store.FEED,
     agreement_store.FEED,
+    subscription_store.FEED,
 )
 
 
@@ -48,6 +51,7 @@ class Loading:
         tenants: Tenants,
         agreements: Agreements,
         in_force: InForce,
+        subscriptions: SubscriptionIndex,
     ) -> None:
         self._platforms = platforms
         self._services = services
@@ -59,6 +63,7 @@ class Loading:
         self._tenants = tenants
         self._agreements = agreements
         self._in_force = in_force
+        self._subscriptions = subscriptions
         self._lock = asyncio.Lock()
 
     async def changed(self, name: str, version: int) -> None:
@@ -75,6 +80,8 @@ class Loading:
             await self._contexts.refresh()
         elif name == agreement_store.FEED:
             await self.agreements()
+        elif name == subscription_store.FEED:
+            await self._subscriptions.load()
 
     async def platforms(self) -> None:
         async with self._lock:

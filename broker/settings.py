@@ -104,6 +104,9 @@ class Settings(BaseModel):
     probe_interval_s: Annotated[
         int, Field(ge=10, le=86_400, description="Time between probes of unverified platforms")
     ] = 60
+    notify_timeout_ms: Annotated[
+        int, Field(ge=100, le=30_000, description="Time of a receiver for one notification")
+    ] = 5_000
     log_level: Annotated[
         str, Field(description="debug, info, warning or error", pattern="^(debug|info|warning|error)$")
     ] = "info"

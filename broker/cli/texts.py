@@ -202,5 +202,6 @@ SETTINGS_JA: Mapping[str, str] = {
     "probe_interval_s": "未検証のプラットフォームを検査する間隔(秒)",
     "log_level": "debug、info、warning、error",
     "access_log": "失敗だけでなく全リクエストを記録する",
+    "notify_timeout_ms": "1件の通知に対する受信者の応答時間の上限（ミリ秒）",
 }
 """The Japanese of what `Settings` says in English; a test holds them together."""

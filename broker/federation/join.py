@@ -44,7 +44,7 @@ async def joined(query: EntityQuery, ask: Ask, *, most: int) -> Result:
     result = await ask(first)
     parts = [result]
     entities = result.entities or []
-    result.linked = await _follow(entities, reach, query, ask, parts, most)
+    result.linked = await follow(entities, reach, query, ask, parts, most)
     if along:
         _decide(query, reach, result)
     result.collected = combined([c for part in parts for c in part.collected])
@@ -53,9 +53,10 @@ async def joined(query: EntityQuery, ask: Ask, *, most: int) -> Result:
     return result
 
 
-async def _follow(
+async def follow(
     entities: Sequence[Entity], join: Join, query: EntityQuery, ask: Ask, parts: list[Result], most: int
 ) -> dict[str, Entity]:
+    """By id what the entities lead to. The answers are added to `parts`, to be recorded. TooManyResults."""
     found: dict[str, Entity] = {}
     asked: set[str] = set()
     ahead = list(dict.fromkeys(links(entities, join)))

@@ -40,12 +40,13 @@ class Change:
 class Written:
     """What became of one entity in a transaction; `before` None: it was created, `after` None: it is gone. Both are
     stored forms; unchanged attributes are the same object in both. `before` still has what has expired. `now`: the
-    instant of the change."""
+    instant of the change, `created_at` that of the entity's creation."""
 
     id: str
     before: Entity | None
     after: Entity | None
     now: datetime
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +170,10 @@ async def _write(
         if fresh != {row.id for row in kept} - set(known):
             raise Raced
     written = [
-        Written(name, states[name].stored, rows[name].entity if name in rows else None, now)
-        for name in touched
+        Written(name, state.stored, rows[name].entity if name in rows else None, now, state.created_at or now)
+        for name, state in ((name, states[name]) for name in touched)
         # What was made and deleted within these changes was never there.
-        if name in rows or states[name].stored is not None
+        if name in rows or state.stored is not None
     ]
     for record in recorders:
         await record(connection, tenant, written)

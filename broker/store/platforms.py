@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import msgspec
@@ -60,6 +61,10 @@ _SEAL = (
 )
 
 
+Recorder: TypeAlias = Callable[[asyncpg.Connection, Platform | None, Platform | None], Awaitable[None]]
+"""Called in the transaction of a change with the platform before and after it; None: it was not there, or is gone."""
+
+
 class Platforms:
     """Methods raise `StoreUnavailable` besides what they name. Times, version and has_credential are set here.
 
@@ -69,6 +74,15 @@ class Platforms:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._recorders: list[Recorder] = []
+
+    def on_change(self, record: Recorder) -> None:
+        """From now on tell `record` of every change, in its transaction."""
+        self._recorders.append(record)
+
+    async def _tell(self, connection: asyncpg.Connection, before: Platform | None, after: Platform | None) -> None:
+        for record in self._recorders:
+            await record(connection, before, after)
 
     async def all(self) -> list[Platform]:
         """Every platform in order of id."""
@@ -91,7 +105,9 @@ class Platforms:
                 raise AlreadyExists(f"A platform {platform.id} is registered already.", field="id") from None
             if sealed is not None:
                 await connection.execute(_SEAL, platform.id, sealed)
-            return await _one(connection, platform.id)
+            stored = await _one(connection, platform.id)
+            await self._tell(connection, None, stored)
+            return stored
 
     async def update(self, platform: Platform, sealed: bytes | None = None) -> Platform:
         """Replace all but the credential, and that too if one is given; `sealed=b""` takes it away.
@@ -109,19 +125,24 @@ class Platforms:
                     field="version",
                     value=platform.version,
                 )
+            before = await _one(connection, platform.id)
             version = await bump(connection, FEED)
             await connection.execute(_UPDATE, *_values(platform), datetime.now(UTC), version)
             if sealed:
                 await connection.execute(_SEAL, platform.id, sealed)
             elif sealed is not None:
                 await connection.execute("DELETE FROM credentials WHERE platform = $1", platform.id)
-            return await _one(connection, platform.id)
+            stored = await _one(connection, platform.id)
+            await self._tell(connection, before, stored)
+            return stored
 
     async def delete(self, platform: str) -> None:
         """With its credential. Raises `NotFound`."""
         async with self._database.transaction() as connection:
-            if not await connection.fetchval("DELETE FROM platforms WHERE id = $1 RETURNING true", _text(platform)):
+            before = await _one(connection, platform)
+            if not await connection.fetchval("DELETE FROM platforms WHERE id = $1 RETURNING true", platform):
                 raise _missing(platform)
+            await self._tell(connection, before, None)
             await bump(connection, FEED)
 
     async def credential(self, platform: str) -> bytes | None:

@@ -19,10 +19,8 @@ from schemas.ngsi_ld.conformance import CURRENT
 
 SPECIFICATION: Final = "ETSI GS CIM 009 V1.9.1"
 _API: Final = "/ngsi-ld/v1"
-_RESOURCES: Final = sorted(
-    {told.path.split("/")[3] for told in OPERATIONS if told.path.startswith(f"{_API}/") and told.tag != "subscriptions"}
-)
-"""First segments of the paths that are served; what only refuses is none of them."""
+_RESOURCES: Final = sorted({told.path.split("/")[3] for told in OPERATIONS if told.path.startswith(f"{_API}/")})
+"""First segments of the paths that are served."""
 
 
 class Info:

@@ -19,7 +19,9 @@ from broker.contexts.shelf import Shelf
 from broker.gateway import Gateway
 from broker.identity.agreements.desk import Desk
 from broker.identity.callers import Callers
+from broker.identity.secrets import SecretBox
 from broker.kpi.programme import Programme
+from broker.notifying import Notifying
 from broker.registry.enrolment import Enrolment
 from broker.registry.registry import Registry
 from broker.registry.tenants import Tenants
@@ -52,7 +54,7 @@ from broker.web.provision.entities import Provision
 from broker.web.provision.paths import AttributePaths, Collection
 from broker.web.provision.purge import Purge
 from broker.web.reading import Reader
-from broker.web.subscriptions import NoSubscriptions
+from broker.web.subscriptions.routes import subscription_routes
 from broker.web.temporal.ending import ending
 from broker.web.temporal.routes import temporal_routes
 from schemas.errors import BodyTooLarge, InvalidRequest, KakehashiError, NotFound
@@ -95,6 +97,8 @@ class Parts:
     tenants: Tenants
     desk: Desk
     entities: Entities
+    notifying: Notifying
+    box: SecretBox
     database: Database
     metrics: Metrics
     settings: Settings
@@ -123,7 +127,6 @@ def assemble(parts: Parts) -> list[BaseRoute]:
     health = Health(parts.metrics, parts.missing)
     stored = StoredContexts(parts.shelf, parts.contexts, reader)
     info = Info(parts.gateway.alias, reader)
-    none = NoSubscriptions(reader)
 
     def endpoint(path: str, name: str, **methods: Handler) -> Endpoint:
         return Endpoint(
@@ -196,20 +199,7 @@ def assemble(parts: Parts) -> list[BaseRoute]:
         ),
         *route(f"{ngsi}/jsonldContexts", "contexts", GET=stored.list, POST=stored.add),
         *route(f"{ngsi}/jsonldContexts/{{context_id:path}}", "context", GET=stored.serve, DELETE=stored.delete),
-        *[
-            found
-            for kind in ("subscriptions", "csourceSubscriptions")
-            for found in (
-                *route(f"{ngsi}/{kind}", kind, GET=none.query, POST=none.create),
-                *route(
-                    f"{ngsi}/{kind}/{{subscription_id:path}}",
-                    kind.removesuffix("s"),
-                    GET=none.retrieve,
-                    PATCH=none.update,
-                    DELETE=none.delete,
-                ),
-            )
-        ],
+        *subscription_routes(route, parts.notifying, parts.box, reader),
         *route(f"{ngsi}/info/sourceIdentity", "identity", GET=info.identity),
         *route(f"{ngsi}/info/conformance", "conformance", GET=info.conformance),
         *route("/.well-known/ngsi-ld", "discovery", GET=info.discovery),

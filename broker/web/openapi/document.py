@@ -33,7 +33,7 @@ _TAGS: dict[str, tuple[str, str]] = {
     "agreements": ("Agreements on the use of data", "データ利用協定"),
     "metering": ("What was delivered, and the figures", "提供の記録と指標"),
     "programme": ("Projects and KPI(定量)", "プロジェクトとKPI(定量)"),
-    "subscriptions": ("Subscriptions, which are refused", "サブスクリプション（非対応）"),
+    "subscriptions": ("Subscriptions and notifications", "サブスクリプションと通知"),
     "contexts": ("Stored @contexts", "保存された@context"),
     "operation": ("Health and metrics", "稼働状況"),
 }

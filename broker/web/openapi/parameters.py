@@ -7,7 +7,7 @@ from broker.web.openapi.contexts import CONTEXT_PARAMETERS, CONTEXT_SCHEMAS
 from broker.web.openapi.entity_maps import ENTITY_MAP_HEADER, ENTITY_MAP_PARAMETERS, ENTITY_MAP_SCHEMAS
 from broker.web.openapi.model import Json, query_parameter
 from broker.web.openapi.provision import PROVISION_PARAMETERS, PROVISION_SCHEMAS
-from broker.web.openapi.subscriptions import SUBSCRIPTION_PARAMETERS
+from broker.web.openapi.subscriptions import SUBSCRIPTION_PARAMETERS, SUBSCRIPTION_SCHEMAS
 from broker.web.openapi.temporal import CONTENT_RANGE, TEMPORAL_PARAMETERS
 
 _REGISTRATION = "urn:ngsi-ld:ContextSourceRegistration:takeshiba"
@@ -351,4 +351,5 @@ SCHEMAS: dict[str, Json] = {
     },
     **CONTEXT_SCHEMAS,
     **ENTITY_MAP_SCHEMAS,
+    **SUBSCRIPTION_SCHEMAS,
 }

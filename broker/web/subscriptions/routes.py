@@ -1,0 +1,31 @@
+"""The routes of subscriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.routing import Route
+
+from broker.notifying import Notifying
+from broker.store.subscriptions import Kind
+from broker.web.reading import Reader
+from broker.web.subscriptions.handlers import PATHS, Box, SubscriptionApi
+
+
+def subscription_routes(
+    route: Callable[..., list[Route]], notifying: Notifying, box: Box, reader: Reader
+) -> list[Route]:
+    """Of both kinds."""
+    made: list[Route] = []
+    for kind in Kind:
+        api = SubscriptionApi(kind, notifying.store, box, reader, notifying.changed)
+        path = f"/ngsi-ld/v1/{PATHS[kind]}"
+        made += route(path, PATHS[kind], GET=api.query, POST=api.create)
+        made += route(
+            f"{path}/{{subscription_id:path}}",
+            PATHS[kind].removesuffix("s"),
+            GET=api.retrieve,
+            PATCH=api.update,
+            DELETE=api.delete,
+        )
+    return made
