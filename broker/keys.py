@@ -32,23 +32,24 @@ def ledger_seeds(setting: str, home: Path) -> list[bytes]:
     """Seeds (32 bytes) of the keys that may sign the ledger: the setting, else the home's `ledger.key`, which is made
     the first time, and the one that a rotation under way is about to put in its place."""
     if setting:
-        return [_seed(setting, "KAKEHASHI_LEDGER_KEY")]
+        return [seed(setting, "KAKEHASHI_LEDGER_KEY")]
     made = base64.b64encode(secrets.token_bytes(32)).decode()
-    seeds = [_seed(_kept(home / LEDGER_KEY, made), "KAKEHASHI_HOME")]
+    seeds = [seed(_kept(home / LEDGER_KEY, made), "KAKEHASHI_HOME")]
     coming = home / NEXT_LEDGER_KEY
     if coming.exists():
-        seeds.append(_seed(_kept(coming, ""), "KAKEHASHI_HOME"))
+        seeds.append(seed(_kept(coming, ""), "KAKEHASHI_HOME"))
     return seeds
 
 
-def _seed(text: str, field: str) -> bytes:
+def seed(text: str, field: str) -> bytes:
+    """The 32 bytes that stand in a key file or setting. SettingsError."""
     try:
-        seed = base64.b64decode(text, validate=True)
+        raw = base64.b64decode(text, validate=True)
     except ValueError:
-        seed = b""
-    if len(seed) != 32:
+        raw = b""
+    if len(raw) != 32:
         raise SettingsError("the ledger's signing key is 32 bytes in base64", field=field)
-    return seed
+    return raw
 
 
 def _kept(file: Path, made: str) -> str:

@@ -13,6 +13,7 @@ from broker import keys
 from broker.cli.dates import read_time
 from broker.cli.help_view import Command, Group
 from broker.cli.inputs import read_file
+from broker.cli.ledger_parties import add_to
 from broker.cli.session import session_of
 
 if TYPE_CHECKING:
@@ -77,3 +78,6 @@ def export(
     session.say("ledger.exported.key", fingerprint=done.fingerprint)
     if not done.witnesses:
         session.say("verify.unwitnessed", "yellow")
+
+
+add_to(app)

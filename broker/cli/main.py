@@ -9,7 +9,21 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from broker.cli import about, demo, flows, kpi, kpi_life, ledger, plan, platform, project, serve, service, verify
+from broker.cli import (
+    about,
+    demo,
+    flows,
+    kpi,
+    kpi_life,
+    ledger,
+    plan,
+    platform,
+    project,
+    serve,
+    service,
+    verify,
+    witness,
+)
 from broker.cli.help_view import Command, Group
 from broker.cli.session import Session
 from broker.demo.language import Language, language_of
@@ -33,6 +47,7 @@ app.add_typer(project.app, name="project", help="project.help")
 kpi.app.add_typer(kpi_life.app)
 app.add_typer(kpi.app, name="kpi", help="kpi.help")
 app.add_typer(ledger.app, name="ledger", help="ledger.help")
+app.command("witness", cls=Command, help="witness.help")(witness.witness)
 app.command("verify", cls=Command, help="verify.help")(verify.verify)
 app.command("flows", cls=Command, help="flows.help")(flows.flows)
 app.command("explain", cls=Command, help="explain.help")(plan.explain)

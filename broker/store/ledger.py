@@ -119,10 +119,14 @@ class Ledger:
             rows = await connection.fetch("SELECT key, voucher FROM ledger_keys ORDER BY number")
         return [(VerifyingKey.parse(row["key"]), row["voucher"]) for row in rows]
 
-    async def witnesses(self) -> list[VerifyingKey]:
-        """The keys of the witnesses that are let cosign, in order of their names."""
+    async def witnesses(self, names: Sequence[str]) -> list[VerifyingKey]:
+        """The keys of witnesses of these names that were ever let cosign, in order of their names."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch("SELECT key FROM ledger_witnesses ORDER BY name")
+            rows = await connection.fetch(
+                "SELECT DISTINCT convert_from(body, 'UTF8')::jsonb ->> 'key' AS key FROM ledger_events"
+                " WHERE subject = ANY($1) AND kind = 'ledger.witness-added' ORDER BY key",
+                list(names),
+            )
         return [VerifyingKey.parse(row["key"]) for row in rows]
 
     async def find(self, entry: UUID) -> int | None:

@@ -17,8 +17,8 @@ import asyncpg
 from broker.store.database import Database
 from broker.store.flows import final_below, read_writers
 
-SOURCE = "flows"
-"""The relation that is counted. Corrections change what it gives for a day, and say so by `mark`."""
+SOURCE = "counted_flows"
+"""The relation that is counted: flows as corrected (broker/store/corrections.py), which says so by `mark`."""
 
 _TIMEOUT = 600.0
 _BATCH = 200_000

@@ -30,7 +30,6 @@ from broker.store.database import Database
 from broker.store.discovery import LocalDiscovery
 from broker.store.entities import Entities
 from broker.store.entity_maps import EntityMaps
-from broker.store.ledger import Ledger
 from broker.store.temporal import Evolutions
 from broker.web.administration import agreements, flows, ledger, platforms, projects
 from broker.web.administration.kpi_access import KpiAccess
@@ -231,7 +230,8 @@ def administration(parts: Parts, reader: Reader) -> FastAPI:
     app.include_router(platforms.routes(parts.enrolment, parts.registry, reader))
     app.include_router(agreements.routes(parts.desk, reader))
     app.include_router(flows.routes(_Metered(parts.database, parts.settings.public_url, parts.callers)))
-    app.include_router(ledger.routes(Ledger(parts.database), parts.callers))
+    for router in ledger.all_routes(parts.database, parts.callers):
+        app.include_router(router)
     access = KpiAccess(parts.callers)
     app.include_router(projects.routes(parts.programme, access))
     app.include_router(projects.library_routes(access))

@@ -201,7 +201,8 @@ async def _earlier(ledger: Ledger, before: SignedCheckpoint, signed: SignedCheck
 async def _keys(ledger: Ledger, signed: SignedCheckpoint) -> bundle.Keys:
     """The signers, and those witnesses that have cosigned."""
     signers = [bundle.Signer(str(key), voucher) for key, voucher in await ledger.keys()]
-    witnesses = signed.witnesses(await ledger.witnesses())
+    names = [signature.name for signature in signed.note.signatures[1:]]
+    witnesses = signed.witnesses(await ledger.witnesses(names))
     return bundle.Keys(signers, [str(key) for key, _ in witnesses])
 
 

@@ -9,9 +9,14 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from broker.identity.callers import Caller, Callers
+from broker.store.corrections import Corrections
+from broker.store.database import Database
 from broker.store.ledger import Ledger, StoredCheckpoint, missing
+from broker.store.ledger_witnesses import Witnesses
+from broker.web.administration import corrections
 from broker.web.endpoint import fold
-from schemas.errors import InvalidRequest, NotFound
+from schemas.errors import BadRequestData, BodyTooLarge, InvalidRequest, NotFound
+from schemas.ledger.checkpoint import read_checkpoint
 from schemas.ledger.entry import FlowEntry, read_entry
 from schemas.ledger.note import to_base64
 from schemas.roles import Role
@@ -19,13 +24,22 @@ from schemas.roles import Role
 _NO_STORE = {"Cache-Control": "no-store"}
 _SOON = {"Retry-After": "1", **_NO_STORE}
 _MOST = 1000
+_LARGEST_NOTE = 4096
 _LARGEST = 2**62
 _Number = Annotated[int, Query(ge=0, le=_LARGEST)]
 _NOTE = "text/plain"
 _OPEN: dict[str, Any] = {"security": [], "x-key": ""}
 
 
-def routes(ledger: Ledger, callers: Callers) -> APIRouter:
+def all_routes(database: Database, callers: Callers) -> list[APIRouter]:
+    """Everything under `/ledger`."""
+    return [
+        routes(Ledger(database), Witnesses(database), callers),
+        corrections.routes(Corrections(database), callers),
+    ]
+
+
+def routes(ledger: Ledger, witnesses: Witnesses, callers: Callers) -> APIRouter:
     router = APIRouter(prefix="/ledger", tags=["metering"])
 
     # dependencies, since these come before parameters are looked at
@@ -118,6 +132,26 @@ def routes(ledger: Ledger, callers: Callers) -> APIRouter:
         return JSONResponse(
             {"from": from_, "to": to, "proof": [to_base64(digest) for digest in proof]}, headers=_NO_STORE
         )
+
+    @router.post(
+        "/witness",
+        status_code=204,
+        response_class=Response,
+        summary="A witness's cosignature / 証人の連署",
+        openapi_extra={**_OPEN, "requestBody": {"required": True, "content": {_NOTE: {"schema": {"type": "string"}}}}},
+    )
+    async def witness(request: Request) -> Response:
+        """The text of a checkpoint with the cosignature (C2SP tlog-cosignature) of a witness that is known here. The
+        signature is the credential, so no key is asked for."""
+        body = await request.body()
+        if len(body) > _LARGEST_NOTE:
+            raise BodyTooLarge(f"A cosignature has at most {_LARGEST_NOTE} bytes.", field="body")
+        try:
+            told = read_checkpoint(body.decode())
+        except UnicodeDecodeError:
+            raise BadRequestData("The body is not UTF-8.", field="body") from None
+        await witnesses.cosign(told)
+        return Response(status_code=204)
 
     @router.get(
         "/entries",

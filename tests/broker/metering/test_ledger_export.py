@@ -14,8 +14,10 @@ from broker.metering.ledger.sequencer import Sequencer
 from broker.metering.settle import Settler
 from broker.store.database import Database
 from broker.store.ledger import Ledger, LedgerDamaged
+from broker.store.ledger_keys import rotate_to
 from schemas.errors import SettingsError
 from schemas.flow import Flow
+from schemas.ledger.note import SigningKey
 from schemas.ledger.verdict import Verdict
 from schemas.ledger.verify import verify
 
@@ -97,3 +99,24 @@ async def test_without_the_key_there_is_no_bundle(database: Database, database_u
     await record(database_url, on(0))
     with pytest.raises(SettingsError):
         await export(Ledger(database), [b"\1" * 32], tmp_path / "bundle.zip")
+
+
+async def test_a_new_key_is_vouched_for_by_the_old(database: Database, database_url: str, tmp_path: Path) -> None:
+    ledger = Ledger(database)
+    await record(database_url, on(0))
+    before = await ledger.latest()
+    old, new, stranger = (SigningKey("test/ledger", seed) for seed in (SEED, b"\5" * 32, b"\6" * 32))
+    async with database.transaction() as connection:
+        await rotate_to(connection, old, new.verifying)
+        with pytest.raises(ValueError):
+            await rotate_to(connection, old, stranger.verifying)
+    await Sequencer(database_url, "test/ledger", lambda: [SEED, b"\5" * 32]).catch_up()
+    file = tmp_path / "bundle.zip"
+    await export(ledger, [b"\5" * 32], file)
+    assert before is not None
+    for trusted in (old, new):
+        verdict = verify(memoryview(file.read_bytes()), trust=[trusted.verifying], since=before.note)
+        assert verdict.faults == []
+        assert verdict.facts["key"] == str(new.verifying)
+        assert verdict.facts["report"]["events"] == {"ledger.key-rotated": 1, "ledger.opened": 1}
+    assert not verify(memoryview(file.read_bytes()), trust=[stranger.verifying]).holds
