@@ -41,6 +41,8 @@ class Outcome:
     detail: str = ""
     """In words, for the warning and the explain page; never a secret or a query value."""
     contacted: bool = True
+    asked_at: float = 0.0
+    """When it was asked for what it gave, in seconds of the epoch."""
     cache_hit: bool = False
     """The platform was not asked for this request: what it had told another one was used."""
     age: float | None = None

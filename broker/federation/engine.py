@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
+import msgspec
+
+from broker.federation.again import asked_again
 from broker.federation.execute import Collected, Limits, execute
 from broker.federation.merge import Merged, Window, merge
 from broker.federation.plan import Plan, make_plan
@@ -46,6 +50,7 @@ async def federate(
     query: EntityQuery, sources: Sequence[Source], limits: Limits, *, build: bool, max_collect: int
 ) -> Result:
     """Plan, execute, merge, residual, page. `build`: the caller wants entities (to render them), not bytes."""
+    began = monotonic()
     plan = make_plan(query, sources, max_collect=max_collect)
     collected = await execute(plan.steps, limits)
     if plan.paged and query.count and _uncounted(collected):
@@ -53,15 +58,19 @@ async def federate(
         plan = make_plan(query.alter(limit=max_collect, offset=0, count=False), sources, max_collect=max_collect)
         plan = Plan(query, plan.steps, plan.residual, False, plan.whole)
         collected = await execute(plan.steps, limits)
-    return finish(plan, collected, build=build, max_collect=max_collect)
+    again = False
+    if len(collected) > 1:
+        left = msgspec.structs.replace(limits, budget_s=limits.budget_s - (monotonic() - began))
+        again = await asked_again(plan, collected, left, on_page=not plan.residual.filters and query.order is None)
+    return finish(plan, collected, build=build, max_collect=max_collect, again=again)
 
 
 def _uncounted(collected: Sequence[Collected]) -> bool:
     return any(c.outcome.complete and c.outcome.total is None for c in collected)
 
 
-def finish(plan: Plan, collected: list[Collected], *, build: bool, max_collect: int) -> Result:
-    """Merge what came; pure but for the settling of `outcome.entities`."""
+def finish(plan: Plan, collected: list[Collected], *, build: bool, max_collect: int, again: bool = False) -> Result:
+    """Merge what came; pure but for the settling of `outcome.entities`. `again`: see `asked_again`."""
     query = plan.query
     keep = make_filter(query, plan.residual)
     project = plan.residual.projection
@@ -74,6 +83,8 @@ def finish(plan: Plan, collected: list[Collected], *, build: bool, max_collect: 
         build=build or project or order is not None,
         now=_now(),
         sort=None if order is None else order.sort,
+        again=again,
+        provenance=query.provenance,
     )
     if not plan.paged:
         _mark_capped(collected, max_collect)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from time import perf_counter
+from time import perf_counter, time
 
 import msgspec
 import structlog
@@ -93,7 +93,7 @@ async def _ask(step: Step, ctx: SourceContext, work: Work, wait: float) -> Colle
     loop = asyncio.get_running_loop()
     source = step.source
     began = perf_counter()
-    collected = Collected(step, Outcome(source.id, Status.OK))
+    collected = Collected(step, Outcome(source.id, Status.OK, asked_at=time()))
     if not source.breaker.closed:
         _skip(collected, _resting(source))
         return collected

@@ -98,6 +98,7 @@ def _by_id(query: EntityQuery, ids: tuple[str, ...], types: TypeSelection | None
         sys_attrs=query.sys_attrs,
         local=local,
         tenant=query.tenant,
+        provenance=query.provenance,
     )
 
 

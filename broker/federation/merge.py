@@ -15,8 +15,10 @@ import orjson
 
 from adapters.contract import Page
 from broker.federation.execute import Collected
+from broker.federation.provenance import marked, marker
 from broker.federation.resolve import resolve
 from schemas.ngsi_ld.head import Head, split_rows
+from schemas.ngsi_ld.representation import strip_sys_attrs
 from schemas.platform import Mode
 
 Entity = dict[str, Any]
@@ -53,12 +55,16 @@ def merge(
     build: bool,
     now: str,
     sort: Callable[[list[Entity]], list[Entity]] | None = None,
+    again: bool = False,
+    provenance: bool = False,
 ) -> Merged:
     """Merge, filter by `keep`, sort (by id, and then by `sort`), cut. `build`: entities are wanted, not bytes. Settles
-    `outcome.entities`."""
-    if keep is None and not build and all(p.raw is not None for c in collected for p in c.pages):
+    `outcome.entities`. `again`: what stands in several answers was asked again and has system attributes that nobody
+    wants. `provenance`: each attribute is to say where it comes from."""
+    passing = keep is None and not (build or again or provenance)
+    if passing and all(p.raw is not None for c in collected for p in c.pages):
         return _merge_raw(collected, window, now)
-    return _merge_built(collected, window, keep, now, sort)
+    return _merge_built(collected, window, keep, now, sort, again=again, provenance=provenance)
 
 
 # --- bytes -----------------------------------------------------------------------------------------------------------
@@ -161,11 +167,17 @@ def _merge_built(
     keep: Callable[[Entity], bool] | None,
     now: str,
     sort: Callable[[list[Entity]], list[Entity]] | None,
+    *,
+    again: bool,
+    provenance: bool,
 ) -> Merged:
     versions: dict[str, list[tuple[Collected, Entity]]] = {}
     for c in collected:
+        mark = marker(c) if provenance else None
         for page in c.pages:
             for entity in _entities(page):
+                if mark is not None:
+                    entity = marked(entity, mark)
                 versions.setdefault(entity["id"], []).append((c, entity))
     found: list[tuple[str, Entity]] = []
     for i, given in versions.items():
@@ -173,6 +185,8 @@ def _merge_built(
         if len(given) > 1:
             ordered, last = _auxiliary_last(given)
             entity = resolve([e for _, e in ordered], now=now, auxiliary=last)
+            if again:
+                entity = strip_sys_attrs(entity)
         if keep is None or keep(entity):
             found.append((i, entity))
     if not window.passed:

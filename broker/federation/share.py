@@ -115,6 +115,7 @@ async def _alone(
 def _from(kept: Kept, step: Step, now: float, began: float) -> Collected:
     outcome = Outcome(step.source.id, Status.OK, bytes=kept.bytes, cache_hit=True, age=max(now - kept.since, 0.0))
     outcome.ms = (perf_counter() - began) * 1000
+    outcome.asked_at = kept.asked_at
     outcome.detail = f"it said so {_ago(now - kept.since)}"
     collected = Collected(step, outcome, list(kept.pages))
     collected.sum_up()

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from itertools import count
+from time import time
 
 from adapters.contract import Page
 from adapters.freshness import Freshness
@@ -28,6 +29,8 @@ class Kept:
     pages: tuple[Page, ...]
     bytes: int
     since: float
+    asked_at: float
+    """In seconds of the epoch."""
     fresh_until: float
     usable_until: float
     """For when the source fails."""
@@ -115,6 +118,7 @@ class Answers:
             pages,
             size,
             now,
+            time(),
             now + seconds,
             now + seconds + self._stale(freshness),
             None if freshness.etag is None else (freshness.url, freshness.etag),
@@ -125,7 +129,7 @@ class Answers:
     def renew(self, kept: Kept, freshness: Freshness, now: float) -> None:
         """The source said that it is still good."""
         seconds = self.cache_s if freshness.seconds is None else freshness.seconds
-        kept.since, kept.fresh_until = now, now + seconds
+        kept.since, kept.asked_at, kept.fresh_until = now, time(), now + seconds
         kept.usable_until = now + seconds + self._stale(freshness)
 
     def _stale(self, freshness: Freshness) -> float:

@@ -107,6 +107,7 @@ def parse_query(
     scope = params.get("scopeQ")
     query = EntityQuery(
         context=context,
+        provenance="provenance" in options,
         ids=ids,
         types=None if types is None else parse_type_selection(types, context=context),
         id_pattern=pattern,
@@ -152,13 +153,14 @@ def parse_retrieve(
 ) -> tuple[EntityQuery, Rendering]:
     """Retrieve Entity (clause 5.7.1)."""
     _known(params, _RETRIEVE, "Retrieve Entity")
-    _, rendering = _rendering(params, context, geojson)
+    options, rendering = _rendering(params, context, geojson)
     if not _URI.fullmatch(entity_id):
         raise BadRequestData("an entity id is a URI", field="id", value=entity_id, clause="5.7.1")
     types = params.get("type")
     join = join_of(params, context)
     query = EntityQuery(
         context=context,
+        provenance="provenance" in options,
         ids=(entity_id,),
         types=None if types is None else parse_type_selection(types, context=context),
         attrs=_attributes(params, context),
@@ -205,7 +207,7 @@ def _rendering(params: Mapping[str, str], context: Context, geojson: bool) -> tu
     if format_ is not None and format_ not in _FORMATS:
         raise InvalidRequest("no such format; normalized, concise, simplified", field="format", value=format_)
     chosen = [_FORMATS[o] for o in sorted(options) if o in _FORMATS]
-    for option in options - _FORMATS.keys() - {"count", "sysAttrs"}:
+    for option in options - _FORMATS.keys() - {"count", "sysAttrs", "provenance"}:
         raise InvalidRequest("no such option", field="options", value=option, clause="6.3.20")
     if format_ is not None:
         chosen = [_FORMATS[format_]]

@@ -92,6 +92,8 @@ class EntityQuery(msgspec.Struct, frozen=True):
     local: bool = False
     """Ask the local store only (clause 4.3.6.4)."""
     tenant: str = ""
+    provenance: bool = False
+    """Each attribute is to tell which platform it comes from, and when that was asked."""
 
     def alter(self, **changes: object) -> EntityQuery:
         """The same question but for these members."""

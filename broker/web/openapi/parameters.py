@@ -126,8 +126,9 @@ PARAMETERS: dict[str, Json] = {
     ),
     "options": query_parameter(
         "options",
-        "normalized、concise、simplified（keyValues）、sysAttrs、countのコンマ区切り",
-        "Comma-separated: normalized, concise, simplified (keyValues), sysAttrs, count.",
+        "normalized、concise、simplified（keyValues）、sysAttrs、count、provenance（各属性の提供元と問い合わせ時刻）のコンマ区切り",
+        "Comma-separated: normalized, concise, simplified (keyValues), sysAttrs, count, provenance (of "
+        "each attribute, which platform it comes from and when that was asked).",
         _TEXT,
         "sysAttrs",
     ),
