@@ -40,6 +40,7 @@ from broker.registry.enrolment import Enrolment
 from broker.registry.registry import LOCAL_ID, Registry
 from broker.registry.tenants import Tenants
 from broker.settings import Settings, load
+from broker.store.agreement_usage import AgreementUsage
 from broker.store.agreements import Agreements
 from broker.store.contexts import Contexts
 from broker.store.database import Database
@@ -111,6 +112,7 @@ class House:
         await self.feed.stop()
         await self.enrolment.close()
         await self.settler.drain()
+        await self.in_force.quotas.close()
         await self.sequencer.stop()
         await self.registry.close()
         await self.contexts.close()
@@ -173,7 +175,7 @@ async def _furnish(
     metrics = Metrics()
     sequencer = _sequencer(settings, home, url)
     metrics.observe(registry, settler, sequencer)
-    agreements, in_force = Agreements(database), InForce()
+    agreements, in_force = Agreements(database), InForce(AgreementUsage(database))
     gateway = Gateway(
         registry,
         settler,

@@ -11,7 +11,7 @@ from typing import Any
 
 from broker.federation.engine import Result
 from broker.federation.entity_map import LOCAL, answered, credit, holders, questions
-from broker.federation.join import combined
+from broker.federation.join import combined, noticed
 from broker.federation.sight import Sight
 from broker.federation.warn import warnings
 from broker.gateway import AskSources, Delivery, Envelope, Gateway
@@ -102,7 +102,7 @@ class MappedQueries:
             count=await self._store.count(stored.id, query.ids) if query.count else None,
             warnings=warnings(c.outcome for c in collected),
             project=any(part.project for part in parts),
-            withheld=any(part.withheld for part in parts),
+            notices=noticed(parts),
         )
         if taken == query.limit > 0:
             result.more = bool(await self._store.entries(stored.id, after=last, limit=1, ids=query.ids))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic, perf_counter
@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from broker.federation.agreed import held, used
+from broker.federation.agreed import held, quoted, used, without
 from broker.federation.csf import chosen
 from broker.federation.discover import discover
 from broker.federation.engine import Result, federate
@@ -20,9 +20,10 @@ from broker.federation.execute import Collected, Limits
 from broker.federation.explain import explain
 from broker.federation.join import Ask, joined
 from broker.federation.plan import Step
-from broker.federation.sight import WITHHELD, Sight
+from broker.federation.sight import LocalRight, Sight
 from broker.federation.via import been_here, extended, pseudonym
 from broker.identity.agreements.in_force import InForce
+from broker.identity.agreements.quotas import used_up
 from broker.identity.callers import Caller
 from broker.metering.record import record
 from broker.metering.settle import Settler
@@ -34,6 +35,7 @@ from schemas.capability import Pushdown
 from schemas.errors import LoopDetected
 from schemas.flow import Flow
 from schemas.idempotency import IdempotencyKey
+from schemas.narrowing import Clause
 from schemas.ngsi_ld.query import EntityQuery
 from schemas.outcome import Outcome, Status
 
@@ -97,6 +99,28 @@ class Gateway:
             return self._everything
         return Sight(self.registry, self.agreements.index.rights(caller.consumer, envelope.arrival), operation)
 
+    def local_right(self, envelope: Envelope, tenant: str) -> LocalRight:
+        """What the caller may see of the local store beside its entities."""
+        return self.sight(envelope).local(tenant)
+
+    async def admit(self, right: LocalRight, page: int) -> None:
+        """Count a request to the local store by the quota of the agreement that it is asked by. QuotaExceeded."""
+        if right.used is not None:
+            spent = await self.agreements.quotas.admit([right.used], page)
+            if not spent:
+                self.agreements.quotas.release([right.used], page)
+            if spent:
+                raise used_up(min(spent.values()))
+
+    def mark(self, right: LocalRight, flows: Sequence[Flow]) -> None:
+        """Flows of the local store tell by which agreement they flowed. Forbidden if it has ended meanwhile."""
+        clause = right.used
+        if clause is not None and clause.agreement is not None:
+            self.agreements.check(clause)
+            for flow in flows:
+                self.agreements.quotas.spent(clause, flow.entities)
+                flow.agreement, flow.agreement_version = clause.agreement, clause.version
+
     def asking(self, envelope: Envelope, tenant: str, operation: Operation = Operation.READ) -> AskSources:
         """Questions of one request, which share its time. What they give may leave once it is settled. LoopDetected."""
         via = self.forward_via(envelope.via, tenant)
@@ -152,11 +176,36 @@ class Gateway:
     async def _by_right(
         self, sight: Sight, query: EntityQuery, sources: Sequence[Source], limits: Limits, *, build: bool
     ) -> Result:
-        """Ask sources as they may be asked. Forbidden if an agreement that lets them be asked ends meanwhile."""
-        with self.agreements.running.under_way(held(sources)):
-            result = await federate(query, sources, limits, build=build, max_collect=self._max_collect)
-        result.withheld = sight.withheld
+        """Ask sources as they may be asked. Forbidden if an agreement that lets them be asked ends meanwhile;
+        QuotaExceeded if none is left to be asked for the quotas that are used up."""
+        quoting = quoted(sources, query)
+        if quoting:
+            sources = await self._admitted(sight, sources, quoting, query.limit)
+            quoting = {name: c for name, c in quoting.items() if name not in sight.spent}
+        try:
+            with self.agreements.running.under_way(held(sources)):
+                result = await federate(query, sources, limits, build=build, max_collect=self._max_collect)
+        finally:
+            if quoting:
+                self.agreements.quotas.release(quoting.values(), query.limit)
+        result.notices = sight.notices
         return result
+
+    async def _admitted(
+        self, sight: Sight, sources: Sequence[Source], quoting: Mapping[str, Clause], page: int
+    ) -> Sequence[Source]:
+        """The sources without the rights whose quota is used up; the request is counted for the others, once."""
+        left_over = [c for name, c in quoting.items() if name not in sight.spent]
+        sight.spent |= await self.agreements.quotas.admit(left_over, page, counted=sight.admitted)
+        sight.admitted.update(name for name in quoting if name not in sight.spent)
+        if not sight.spent:
+            return sources
+        left = [s for s in (without(source, sight.spent) for source in sources) if s is not None]
+        if not left:
+            admitted = [c for name, c in quoting.items() if name not in sight.spent]
+            self.agreements.quotas.release(admitted, page)
+            raise used_up(min(sight.spent.values()))
+        return left
 
     async def types(self, envelope: Envelope, tenant: str, *, local: bool) -> tuple[list[str], Delivery]:
         """The entity types of all sources, as IRIs, sorted. Errors as of `read`."""
@@ -164,9 +213,11 @@ class Gateway:
         sight = self.sight(envelope)
         sources = [s for s in sight.sources(tenant) if not (local and s.network)]
         limits = Limits(self._budget, self._max_bytes, str(envelope.request), via)
-        with self.agreements.running.under_way(held(sources)):
-            names, result = await discover(sources, limits)
-        result.withheld = sight.withheld
+        quoting = quoted(sources, None)
+        asked = await self._admitted(sight, sources, quoting, 0) if quoting else sources
+        with self.agreements.running.under_way(held(asked)):
+            names, result = await discover(asked, limits)
+        result.notices = sight.notices
         return names, Delivery(result, await self.settle(result, envelope, "types", ()))
 
     async def locally(
@@ -186,7 +237,7 @@ class Gateway:
         sight = self.sight(envelope)
         local = [s for s in sight.sources(tenant) if not s.network]
         result = Result([Collected(Step(s, Pushdown(None)), Outcome(s.id, Status.OK, ms=spent)) for s in local])
-        result.withheld = sight.withheld
+        result.notices = sight.notices
         return told, Delivery(result, await self.settle(result, envelope, operation, types))
 
     def explain(self, query: EntityQuery, envelope: Envelope | None = None) -> dict[str, Any]:
@@ -221,12 +272,12 @@ class Gateway:
 
     def _by_agreement(self, result: Result, flows: list[Flow]) -> None:
         """Every flow tells by which agreement it flowed."""
-        if result.withheld:
-            result.warnings.append(WITHHELD)
+        result.warnings.extend(result.notices)
         for flow, c in zip(flows, (c for c in result.collected if c.outcome.contacted), strict=True):
             for clause in used(c.step):
                 if clause.agreement is not None:
                     self.agreements.check(clause)
+                    self.agreements.quotas.spent(clause, flow.entities)
                     if flow.agreement is None:
                         flow.agreement, flow.agreement_version = clause.agreement, clause.version
 

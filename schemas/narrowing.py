@@ -138,7 +138,7 @@ def _named(query: EntityQuery) -> set[str] | None:
     """The attributes that a query shows or looks at; None: any."""
     if not query.attrs and not query.pick:
         return None
-    names = {_base(n) for n in (*query.attrs, *query.pick)} - _ALWAYS
+    names = {*query.attrs, *query.pick} - _ALWAYS
     if query.q is not None:
         names |= query.q.attributes
     if query.geo is not None:
@@ -177,13 +177,8 @@ def _attributes(query: EntityQuery, clause: Clause) -> tuple[str, ...] | None:
     wanted = query.attrs or query.pick
     if not wanted or (not query.attrs and not _ALWAYS.isdisjoint(wanted)):
         return tuple(context.compact(iri) for iri in sorted(clause.attributes))
-    chosen = tuple(dict.fromkeys(b for n in wanted if context.expand(b := _base(n)) in clause.attributes))
+    chosen = tuple(name for name in wanted if context.expand(name) in clause.attributes)
     return chosen or None
-
-
-def _base(name: str) -> str:
-    """The attribute that a member of a projection starts from."""
-    return name.partition(".")[0].partition("[")[0]
 
 
 def _apart(area: GeoQuery, geo: GeoQuery | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Hashable, Iterable
+from collections.abc import AsyncIterator, Collection, Hashable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +39,26 @@ def held(sources: Iterable[Source]) -> set[tuple[str, int | None]]:
     return {(c.agreement, c.version) for s in sources for c in s.clauses if c.agreement is not None}
 
 
+def quoted(sources: Iterable[Source], query: EntityQuery | None) -> dict[str, Clause]:
+    """The rights with a quota by which a query is asked of these sources; None: whatever is asked."""
+    return {
+        c.agreement: c
+        for s in sources
+        for c in s.clauses
+        if c.agreement is not None and c.quota.bounded and (query is None or narrow(query, c) is not None)
+    }
+
+
+def without(source: Source, spent: Collection[str]) -> Source | None:
+    """The source by those of its rights that are left; None if there are none."""
+    left = tuple(c for c in source.clauses if c.agreement not in spent)
+    if len(left) == len(source.clauses):
+        return source
+    adapter = source.adapter
+    inner = adapter.behind if isinstance(adapter, Agreed) else adapter
+    return agreed(replace(source, adapter=inner), left) if left else None
+
+
 class _Part(msgspec.Struct, frozen=True):
     """What is asked by one clause."""
 
@@ -52,7 +72,7 @@ class Agreed:
     nothing is asked for that no clause covers; most questions fall under one."""
 
     def __init__(self, adapter: Adapter, clauses: tuple[Clause, ...]) -> None:
-        self._adapter = adapter
+        self.behind = adapter
         self._clauses = clauses
         self.capabilities: Capabilities = adapter.capabilities
 
@@ -62,10 +82,10 @@ class Agreed:
         residual = Residual()
         exact = True
         for clause in self._clauses:
-            narrowed = narrow(query, clause, by_id=self._adapter.capabilities.by_id)
+            narrowed = narrow(query, clause, by_id=self.behind.capabilities.by_id)
             if narrowed is None:
                 continue
-            down = self._adapter.plan(narrowed.query)
+            down = self.behind.plan(narrowed.query)
             if down is None:
                 continue
             parts.append(_Part(clause, down.request, query.context))
@@ -87,15 +107,15 @@ class Agreed:
     async def fetch(self, request: Any, ctx: SourceContext) -> AsyncIterator[Page]:
         parts: tuple[_Part, ...] = request
         for part in parts:
-            async for page in self._adapter.fetch(part.request, ctx):
+            async for page in self.behind.fetch(part.request, ctx):
                 yield shown(page, part.clause, part.context, alone=len(parts) == 1)
 
     async def types(self, ctx: SourceContext) -> tuple[str, ...]:
-        held = await self._adapter.types(ctx)
+        held = await self.behind.types(ctx)
         return tuple(name for name in held if any(clause.covers(name) for clause in self._clauses))
 
     async def probe(self, ctx: SourceContext) -> ProbeResult:
-        return await self._adapter.probe(ctx)
+        return await self.behind.probe(ctx)
 
     async def close(self) -> None:
         """The adapter behind it is the registry's."""

@@ -12,6 +12,7 @@ from broker.federation.plan import Step
 from broker.federation.warn import warnings
 from broker.registry.source import Source
 from schemas.capability import Pushdown
+from schemas.narrowing import Clause
 
 
 async def discover(sources: Sequence[Source], limits: Limits) -> tuple[list[str], Result]:
@@ -26,6 +27,10 @@ async def _types(collected: Collected, ctx: SourceContext) -> None:
     collected.names = await collected.step.source.adapter.types(ctx)
 
 
+def covered(clauses: Sequence[Clause], type_iri: str, attribute_iri: str) -> bool:
+    return not clauses or any(clause.covers(type_iri, attribute_iri) for clause in clauses)
+
+
 def promised(sources: Sequence[Source]) -> dict[str, set[str]]:
     """Type → attributes, as the registrations of network sources have them and their probes found types: what may be
     there (clause 5.7.11). The attributes may be unknown."""
@@ -36,5 +41,7 @@ def promised(sources: Sequence[Source]) -> dict[str, set[str]]:
         platform = source.platform
         types = {pattern.type for pattern in platform.coverage.entities if pattern.type is not None}
         for name in types or (platform.probe.types if platform.probe is not None else ()):
-            found.setdefault(name, set()).update(platform.coverage.attributes)
+            if not source.clauses or any(clause.covers(name) for clause in source.clauses):
+                known = found.setdefault(name, set())
+                known.update(a for a in platform.coverage.attributes if covered(source.clauses, name, a))
     return found

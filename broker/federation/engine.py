@@ -36,8 +36,8 @@ class Result:
     more: bool = False
     warnings: list[str] = field(default_factory=list)
     project: bool = False
-    withheld: bool = False
-    """Something was kept back, or may have been, since no agreement covers it."""
+    notices: tuple[str, ...] = ()
+    """Warnings of what was kept back, or may have been, since no agreement covers it."""
     linked: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Linked entities by id (clause 4.5.23), without a projection."""
 

@@ -48,7 +48,7 @@ async def joined(query: EntityQuery, ask: Ask, *, most: int) -> Result:
     if along:
         _decide(query, reach, result)
     result.collected = combined([c for part in parts for c in part.collected])
-    result.withheld = any(part.withheld for part in parts)
+    result.notices = noticed(parts)
     result.warnings = warnings(c.outcome for c in result.collected)
     return result
 
@@ -122,6 +122,11 @@ def _decide(query: EntityQuery, reach: Join, result: Result) -> None:
     shown = {entity["id"] for entity in result.entities}
     for c in result.collected:
         c.outcome.entities = len(shown.intersection(c.ids()))
+
+
+def noticed(parts: Iterable[Result]) -> tuple[str, ...]:
+    """What was kept back of any part, once."""
+    return tuple(dict.fromkeys(notice for part in parts for notice in part.notices))
 
 
 def combined(collected: Iterable[Collected]) -> list[Collected]:

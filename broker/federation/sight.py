@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from broker.federation.agreed import agreed
 from broker.identity.agreements.index import Rights
@@ -12,7 +12,9 @@ from broker.registry.registry import Registry
 from broker.registry.source import Source
 from schemas.agreement import Operation
 from schemas.narrowing import Clause, limited, narrow
+from schemas.narrowing_temporal import narrow_evolutions
 from schemas.ngsi_ld.query import EntityQuery
+from schemas.ngsi_ld.temporal import TemporalQuery
 
 WITHHELD = '299 kakehashi "Parts of the answer may be withheld: no agreement covers them"'
 _NOT_COVERED = "no agreement of the caller covers any of it"
@@ -21,16 +23,18 @@ _NOT_COVERED = "no agreement of the caller covers any of it"
 class Sight:
     """Of one request; without `rights` everything is seen, and one sight serves all such requests."""
 
-    __slots__ = ("_operation", "_registry", "rights", "used", "withheld")
+    __slots__ = ("_operation", "_registry", "admitted", "rights", "spent", "withheld")
 
     def __init__(self, registry: Registry, rights: Rights | None, operation: Operation = Operation.READ) -> None:
         self._registry = registry
         self._operation = operation
         self.rights = rights
-        self.used: dict[str, Clause] = {}
-        """The agreements that something is asked by, and a clause of each."""
         self.withheld = False
         """Something was kept back, or may have been, since no right covers it."""
+        self.admitted: set[str] = set()
+        """Agreements by whose quotas the request has been counted."""
+        self.spent: dict[str, datetime] = {}
+        """Those that are used up, and until when."""
 
     def match(self, query: EntityQuery) -> list[Source]:
         """The sources that can hold something of the query and may be asked for it, in order of id."""
@@ -48,9 +52,19 @@ class Sight:
             return found
         seen = [s for s in map(self._seen, found) if s is not None]
         self.withheld = self.withheld or len(seen) < len(found) or any(not _whole(s.clauses) for s in seen)
-        for source in seen:
-            self._use(source.clauses)
         return tuple(seen)
+
+    def local(self, tenant: str) -> LocalRight:
+        """The rights at the local store of a tenant."""
+        if self.rights is None:
+            return LocalRight(None)
+        held = [s.platform for s in self._registry.sources(tenant) if not s.network]
+        # whatever is asked of it is asked of all of it
+        found = [self.rights.clauses(p, self._operation) for p in held or [self._registry.local_platform(tenant)]]
+        free = [c for c in found if _free(c)]
+        if found and len(free) == len(found):
+            return LocalRight(free[0])
+        return LocalRight(tuple(c for clauses in found for c in clauses if not c.whole) if not free else ())
 
     def clauses(self, source: Source) -> tuple[Clause, ...]:
         """The rights at a source of the registry; one that keeps nothing back where there are no bounds."""
@@ -79,17 +93,21 @@ class Sight:
                 continue
             if found is not source:
                 same = False
-                covering = [c for c in found.clauses if narrow(query, c) is not None]
                 if limited(query, found.clauses):
                     self.withheld = True
-                if not covering:
+                if not any(narrow(query, clause) is not None for clause in found.clauses):
                     continue
-                self._use(covering)
             seen.append(found)
         return sources if same else seen
 
-    def _use(self, clauses: Iterable[Clause]) -> None:
-        self.used.update((c.agreement, c) for c in clauses if c.agreement is not None)
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Warnings for the answer."""
+        found = [WITHHELD] if self.withheld else []
+        if self.spent:
+            until = max(self.spent.values()).isoformat()
+            found.append(f'299 kakehashi "Parts of the answer are withheld: a quota is used up until {until}"')
+        return tuple(found)
 
     def _seen(self, source: Source) -> Source | None:
         clauses = self.clauses(source)
@@ -100,7 +118,46 @@ class Sight:
         return agreed(source, clauses)
 
 
+class LocalRight:
+    """What a request may see of the local store where no source of the federation stands for it."""
+
+    __slots__ = ("_clauses", "used", "withheld")
+
+    def __init__(self, clauses: tuple[Clause, ...] | None) -> None:
+        self._clauses = clauses
+        """None: everything."""
+        self.used: Clause | None = clauses[0] if clauses and clauses[0].whole else None
+        self.withheld = False
+
+    @property
+    def free(self) -> bool:
+        """Nothing is kept back."""
+        return self._clauses is None or _free(self._clauses)
+
+    def narrow(self, query: TemporalQuery) -> TemporalQuery | None:
+        """The part of a question about evolutions that is covered; None if nothing is."""
+        if self.free:
+            return query
+        found = narrow_evolutions(query, self._clauses or ())
+        self.withheld = found is None or found[0] != query
+        if found is None:
+            return None
+        self.used = found[1]
+        return found[0]
+
+    def covers(self, type_iri: str, attribute_iri: str | None = None) -> bool:
+        return self._clauses is None or any(c.covers(type_iri, attribute_iri) for c in self._clauses)
+
+    def counts(self, type_iri: str) -> bool:
+        """Whether how many entities of a type there are may be told: not where only those of an area may be seen."""
+        return self._clauses is None or any(c.covers(type_iri) and c.area is None for c in self._clauses)
+
+
 _ALL = (Clause(),)
+
+
+def _free(clauses: tuple[Clause, ...]) -> bool:
+    return bool(clauses) and clauses[0].whole
 
 
 def _whole(clauses: tuple[Clause, ...]) -> bool:

@@ -172,8 +172,9 @@ class Registry:
             answers=Answers(self._room, (terms.cache_ms or 0) / 1000),
         )
 
-    async def _open_local(self, tenant: str, held: frozenset[str]) -> Source:
-        platform = Platform(
+    def local_platform(self, tenant: str, held: frozenset[str] = frozenset()) -> Platform:
+        """The local store of a tenant as a platform, whether it holds anything now or not."""
+        return Platform(
             id=LOCAL_ID,
             adapter="local",
             endpoint="",
@@ -184,6 +185,9 @@ class Registry:
             tenant=tenant,
             coverage=Coverage(entities=tuple(EntityPattern(type=t) for t in sorted(held))),
         )
+
+    async def _open_local(self, tenant: str, held: frozenset[str]) -> Source:
+        platform = self.local_platform(tenant, held)
         return Source(
             platform=platform,
             adapter=await self._local_module.open(platform, self._services),

@@ -280,3 +280,80 @@ def test_odrl_by_accept(town: City) -> None:
     assert policy["@type"] == "Agreement"
     assert policy["permission"][0]["action"] == "read"
     town.end(agreement)
+
+
+def test_the_local_store_is_denied_narrowed_and_open_like_any_source(town: City) -> None:
+    held = [
+        {
+            "id": f"urn:x:{kind}:1",
+            "type": kind,
+            "level": {"type": "Property", "value": 7},
+            "secret": {"type": "Property", "value": 1},
+        }
+        for kind in ("River", "Vault")
+    ]
+    for document in held:
+        assert town.ask("POST", ENTITIES, "admin", json=document).status_code == 201
+    temporal = "/ngsi-ld/v1/temporal/entities"
+    rivers = {"type": "River", "timerel": "before", "timeAt": "2100-01-01T00:00:00Z", "timeproperty": "modifiedAt"}
+
+    def looks(who: str = "app") -> list[Any]:
+        """What each way to ask tells of the local store."""
+        types = [t["typeName"] for t in town.get(who, "/ngsi-ld/v1/types", details="true").json()]
+        attributes = town.get(who, "/ngsi-ld/v1/attributes").json()["attributeList"]
+        return [
+            len(town.get(who, type="River,Vault").json()),
+            sorted(t for t in types if t in ("River", "Vault")),
+            sorted(a for a in attributes if a in ("level", "secret")),
+            [town.get(who, f"/ngsi-ld/v1/types/{t}").status_code for t in ("River", "Vault")],
+            [town.get(who, f"/ngsi-ld/v1/attributes/{a}").status_code for a in ("level", "secret")],
+            [sorted(e.keys() - {"id", "type"}) for e in town.get(who, temporal, **rivers).json()],
+            [town.get(who, f"{temporal}/urn:x:{t}:1").status_code for t in ("River", "Vault")],
+        ]
+
+    assert looks("admin") == [
+        2,
+        ["River", "Vault"],
+        ["level", "secret"],
+        [200] * 2,
+        [200] * 2,
+        [["level", "secret"]],
+        [200] * 2,
+    ]
+    assert looks() == [0, [], [], [404] * 2, [404] * 2, [], [404] * 2]
+    terms = {"provider_area": "nishi-shinjuku", "types": ["River"], "attributes": ["level"]}
+    with town.agreed(**terms) as agreement:
+        assert looks() == [1, ["River"], ["level"], [200, 404], [200, 404], [["level"]], [200, 404]]
+        evolved = town.get(path=temporal, **rivers)
+        assert withheld(evolved)
+        assert "secret" not in evolved.text
+        assert town.get(path=temporal, q="secret==1", **rivers).json() == []
+        (row,) = run(
+            fetch(
+                town.gateway.settings.database_url,
+                "SELECT agreement FROM flows WHERE id = $1",
+                evolved.headers["kakehashi-flow"],
+            )
+        )
+        assert row["agreement"] == agreement
+    assert looks() == [0, [], [], [404] * 2, [404] * 2, [], [404] * 2]
+
+
+def test_over_quota_is_429_with_the_time_of_its_end(town: City) -> None:
+    with town.agreed(quota={"requests_per_day": 2}):
+        assert [len(town.get(type="Shelter").json()) for _ in range(2)] == [6, 6]
+        town.source.asked.clear()
+        refused = town.get(type="Shelter")
+        assert refused.status_code == 429
+        assert 0 < int(refused.headers["retry-after"]) <= 86_400 + 60
+        assert refused.json()["reset"].endswith("T00:00:00+09:00")
+        assert town.source.asked == []
+        # other areas are not to suffer for it
+        partly = town.get(type="Shelter,Toilet")
+        assert ids(partly) == ["1"]
+        assert "a quota is used up until" in partly.headers["ngsild-warning"]
+        assert town.get("own", type="Shelter").status_code == 200
+    with town.agreed(quota={"entities_per_month": 7}):
+        assert len(town.get(type="Shelter").json()) == 6
+        assert len(town.get(type="Shelter", limit=2).json()) == 2
+        assert town.get(type="Shelter").status_code == 429

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from broker.identity.agreements.index import AgreementIndex
+from broker.identity.agreements.quotas import Quotas, Usage
 from broker.identity.agreements.running import Running, ended
 from schemas.agreement import Agreement
 from schemas.narrowing import Clause
@@ -14,9 +15,10 @@ from schemas.narrowing import Clause
 class InForce:
     """One per worker, fed by the change feed."""
 
-    def __init__(self) -> None:
+    def __init__(self, usage: Usage) -> None:
         self.index = AgreementIndex()
         self.running = Running()
+        self.quotas = Quotas(usage)
 
     def replace(self, agreements: Iterable[Agreement]) -> None:
         """Take over the agreements as they are now, and end what is under way by those that hold no longer."""

@@ -13,8 +13,9 @@ from uuid import uuid4
 import orjson
 
 from broker.federation.discover import promised
+from broker.federation.sight import LocalRight
 from broker.gateway import Delivery, Gateway
-from broker.store.discovery import LocalDiscovery
+from broker.store.discovery import LocalDiscovery, TypeInfo
 from broker.web.consumption.entities import EntityReads, add_provenance
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import PLAIN, Media, choose
@@ -50,7 +51,13 @@ class Discovery:
 
     async def _types_in_detail(self, call: Call, params: dict[str, str]) -> Reply:
         context = await self._reader.context(call)
-        found, delivery = await self._ask(call, "types", lambda: self._local.types(tenant(call)))
+        right = self._right(call)
+        held, delivery = await self._ask(call, "types", lambda: self._local.types(tenant(call)))
+        found = {
+            name: [a for a in attributes if right.covers(name, a)]
+            for name, attributes in held.items()
+            if right.covers(name)
+        }
         if not _flag(params, "local"):
             for name, attributes in self._promised(call).items():
                 found[name] = sorted({*found.get(name, ()), *attributes})
@@ -71,16 +78,19 @@ class Discovery:
         context = await self._reader.context(call)
         name = context.expand(call.path["type_name"])
         found, delivery = await self._ask(call, "types", lambda: self._local.type(tenant(call), name), types=(name,))
+        right = self._right(call)
+        if not right.covers(name):
+            found = TypeInfo(0, {})
         promised_here = {} if _flag(params, "local") else self._promised(call)
         if not found.count and name not in promised_here:
             raise NotFound("there are no entities of this type", field="type", value=name, clause="5.7.7")
         attributes: dict[str, list[str]] = {attribute: [] for attribute in sorted(promised_here.get(name, ()))}
-        attributes |= found.attributes
+        attributes |= {a: kinds for a, kinds in found.attributes.items() if right.covers(name, a)}
         body = {
             "id": name,
             "type": "EntityTypeInfo",
             "typeName": context.compact(name),
-            "entityCount": found.count,
+            "entityCount": found.count if right.counts(name) else 0,
             "attributeDetails": [
                 _attribute(attribute, context) | {"attributeTypes": kinds} for attribute, kinds in attributes.items()
             ],
@@ -92,14 +102,19 @@ class Discovery:
         params = self._parameters(call, "local", "details")
         context = await self._reader.context(call)
         of_sources = {} if _flag(params, "local") else self._promised(call)
-        if not _flag(params, "details"):
+        right = self._right(call)
+        if not _flag(params, "details") and right.free:
             names, delivery = await self._ask(call, "attributes", lambda: self._local.attributes(tenant(call)))
             every = {*names, *(name for attributes in of_sources.values() for name in attributes)}
             return _reply(call, _list("AttributeList", "attributeList", every, context), context, delivery)
-        found, delivery = await self._ask(call, "attributes", lambda: self._local.types_of_attributes(tenant(call)))
+        held, delivery = await self._ask(call, "attributes", lambda: self._local.types_of_attributes(tenant(call)))
+        found = {a: [t for t in types if right.covers(t, a)] for a, types in held.items()}
+        found = {a: types for a, types in found.items() if types}
         for type_, attributes in of_sources.items():
             for attribute in attributes:
                 found[attribute] = sorted({*found.get(attribute, ()), type_})
+        if not _flag(params, "details"):
+            return _reply(call, _list("AttributeList", "attributeList", found, context), context, delivery)
         rows = [
             _attribute(name, context) | {"typeNames": sorted(map(context.compact, types))}
             for name, types in sorted(found.items())
@@ -114,12 +129,15 @@ class Discovery:
         name = given if given in ENTITY_MEMBERS else context.expand(given)
         found, delivery = await self._ask(call, "attributes", lambda: self._local.attribute(tenant(call), name))
         of_sources = {} if _flag(params, "local") else self._promised(call)
-        types = {*found.types, *(type_ for type_, attributes in of_sources.items() if name in attributes)}
-        if not found.count and not types:
+        right = self._right(call)
+        held = [t for t in found.types if right.covers(t, name)]
+        whole = len(held) == len(found.types) and all(map(right.counts, held))
+        types = {*held, *(type_ for type_, attributes in of_sources.items() if name in attributes)}
+        if not types and not (found.count and right.free):
             raise NotFound("no entity has this attribute", field="attribute", value=given, clause="5.7.10")
         body = _attribute(name, context) | {
-            "attributeCount": found.count,
-            "attributeTypes": found.kinds,
+            "attributeCount": found.count if whole else 0,
+            "attributeTypes": found.kinds if held or right.free else [],
             "typeNames": sorted(map(context.compact, types)),
         }
         return _reply(call, body, context, delivery)
@@ -151,8 +169,12 @@ class Discovery:
         envelope = self._reader.envelope(call, self._reader.caller(call))
         return await self._gateway.locally(envelope, tenant(call), operation, work, types=types)
 
+    def _right(self, call: Call) -> LocalRight:
+        return self._gateway.local_right(self._reader.envelope(call, self._reader.caller(call)), tenant(call))
+
     def _promised(self, call: Call) -> dict[str, set[str]]:
-        return promised(self._gateway.registry.sources(tenant(call)))
+        sight = self._gateway.sight(self._reader.envelope(call, self._reader.caller(call)))
+        return promised(sight.sources(tenant(call)))
 
 
 def _attribute(name: str, context: Context) -> _Json:

@@ -6,10 +6,12 @@ They lie in the local store, which is metered as any other source is.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from urllib.parse import quote
 
 import orjson
 
+from broker.federation.sight import WITHHELD, LocalRight
 from broker.gateway import Gateway
 from broker.local.temporal import Evolved, TemporalReads
 from broker.metering.record import record
@@ -18,12 +20,14 @@ from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import PLAIN, Media, choose
 from broker.web.reading import Reader, tenant
 from broker.web.temporal.target import target
+from schemas.errors import NotFound
 from schemas.flow import Provider
-from schemas.ngsi_ld.temporal import TemporalQuery
+from schemas.ngsi_ld.temporal import Selector, TemporalQuery
 from schemas.ngsi_ld.temporal_params import parse_temporal_body, parse_temporal_query, parse_temporal_retrieve
 from schemas.outcome import Outcome, Status
 
 _PATH = "/ngsi-ld/v1/temporal/entities"
+_BY_POST = "/ngsi-ld/v1/temporal/entityOperations/query"
 
 
 class TemporalViews:
@@ -37,36 +41,50 @@ class TemporalViews:
 
     async def retrieve(self, call: Call) -> Reply:
         """`GET /ngsi-ld/v1/temporal/entities/{id}`."""
-        self._reader.caller(call)
+        right = self._right(call)
         media = choose(call.header(b"accept") or "", PLAIN)
         context = await self._reader.context(call)
         entity = target(call).entity
         query = parse_temporal_retrieve(self._reader.parameters(call), context)
         began = time.perf_counter()
-        found = await self._reads.retrieve(tenant(call), entity, query)
-        return await self._reply(call, query, found, media, found.entities[0], began, "retrieve", "")
+        if right.free:
+            await self._gateway.admit(right, 1)
+            found = await self._reads.retrieve(tenant(call), entity, query)
+        else:
+            covered = right.narrow(replace(query, selectors=(Selector((entity,)),)))
+            await self._gateway.admit(right, 1)
+            found = Evolved([]) if covered is None else await self._reads.query(tenant(call), covered)
+            if not found.entities:
+                raise NotFound("there is no such evolution, or nothing of it is covered", field="id", value=entity)
+        return await self._reply(call, query, found, media, found.entities[0], began, "retrieve", "", right)
 
     async def query(self, call: Call) -> Reply:
         """`GET /ngsi-ld/v1/temporal/entities`."""
-        self._reader.caller(call)
+        right = self._right(call)
         media = choose(call.header(b"accept") or "", PLAIN)
         context = await self._reader.context(call)
         query = parse_temporal_query(self._reader.parameters(call), context)
-        return await self._answer(call, query, media, _PATH)
+        return await self._answer(call, query, media, _PATH, right)
 
     async def query_by_post(self, call: Call) -> Reply:
         """`POST /ngsi-ld/v1/temporal/entityOperations/query`."""
-        self._reader.caller(call)
+        right = self._right(call)
         media = choose(call.header(b"accept") or "", PLAIN)
         document, given = await self._reader.document(call)
         context = given if media is Media.JSONLD else await self._reader.addressed(call, given)
         query = parse_temporal_body(document, self._reader.parameters(call), context)
-        return await self._answer(call, query, media, "/ngsi-ld/v1/temporal/entityOperations/query")
+        return await self._answer(call, query, media, _BY_POST, right)
 
-    async def _answer(self, call: Call, query: TemporalQuery, media: Media, path: str) -> Reply:
+    def _right(self, call: Call) -> LocalRight:
+        """What the caller may see of the local store."""
+        return self._gateway.local_right(self._reader.envelope(call, self._reader.caller(call)), tenant(call))
+
+    async def _answer(self, call: Call, query: TemporalQuery, media: Media, path: str, right: LocalRight) -> Reply:
         began = time.perf_counter()
-        found = await self._reads.query(tenant(call), query)
-        return await self._reply(call, query, found, media, found.entities, began, "query", path)
+        covered = right.narrow(query)
+        await self._gateway.admit(right, query.limit)
+        found = Evolved([], count=0) if covered is None else await self._reads.query(tenant(call), covered)
+        return await self._reply(call, query, found, media, found.entities, began, "query", path, right)
 
     async def _reply(
         self,
@@ -78,6 +96,7 @@ class TemporalViews:
         began: float,
         operation: str,
         path: str,
+        right: LocalRight,
     ) -> Reply:
         if media is Media.JSONLD:
             named = query.context.document()
@@ -92,7 +111,7 @@ class TemporalViews:
             headers.append((b"link", query.context.link_header().encode("latin-1")))
         if found.range is not None:
             headers.append((b"content-range", found.range.header.encode()))
-        if found.count is not None:
+        if found.count is not None and query.count:
             headers.append((b"ngsild-results-count", str(found.count).encode()))
         links = _page_links(call, query, found, media, path) if path else ""
         if links:
@@ -105,11 +124,17 @@ class TemporalViews:
             bytes=len(body),
             entities=len(found.entities),
         )
-        await self._settle(call, query, outcome, operation, headers)
+        await self._settle(call, query, outcome, operation, headers, right)
         return Reply(200 if found.range is None else 206, body, headers)
 
     async def _settle(
-        self, call: Call, query: TemporalQuery, outcome: Outcome, operation: str, headers: Headers
+        self,
+        call: Call,
+        query: TemporalQuery,
+        outcome: Outcome,
+        operation: str,
+        headers: Headers,
+        right: LocalRight,
     ) -> None:
         envelope = self._reader.envelope(call, self._reader.caller(call))
         types = {n for one in query.selectors if one.types is not None for n in one.types.names}
@@ -121,7 +146,10 @@ class TemporalViews:
             request=envelope.request,
             time=envelope.arrival,
         )
+        self._gateway.mark(right, flows)
         await self._gateway.settler.settle(flows, key=envelope.key)
+        if right.withheld:
+            headers.append((b"ngsild-warning", WITHHELD.encode()))
         headers.append((b"server-timing", server_timing([outcome]).encode()))
         headers.append((b"kakehashi-flow", ", ".join([str(flow.id) for flow in flows]).encode()))
         if flows[0].replay_of is not None:
