@@ -9,18 +9,21 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from adapters.exchange import NO_ACCESS, NotModified, SourceContext
 from adapters.guard import Guard
+from adapters.streamed import Streamed
 from adapters.wire import Answer, Connection
 from schemas.errors import BadUpstream, Refused, SourceTimeout, SourceTooLarge, Unavailable
 
 __all__ = ["Answer", "Upstream"]
 
+P = TypeVar("P", bound=asyncio.Protocol)
 _VISIBLE = re.compile(r"[!-~]+")
 _HEADER = re.compile(r"[\t -~\x80-\xff]*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -101,6 +104,44 @@ class Upstream:
             if _origin_of(target) != _origin_of(url):
                 access, login, secrets = NO_ACCESS, None, {}
             url = target.partition("#")[0]
+            follow -= 1
+
+    async def stream(
+        self,
+        url: str,
+        *,
+        ctx: SourceContext,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int,
+        follow: int = 0,
+    ) -> Streamed:
+        """A GET whose body is handed on while it comes: the answer's head is there, `chunks` gives the body; whoever
+        asked closes it. `ctx.deadline` is for the head. Redirects and errors as of `request`."""
+        access, login = ctx.access, ctx.access.login
+        secrets = access.headers if login is None else await login.headers(ctx.deadline)
+        while True:
+            origin, target = self._locate(url, access.tls)
+            data = self._head("GET", origin, target, ctx, secrets, headers, None)
+            streamed = await self._reach(origin, ctx.deadline, Streamed)
+            try:
+                await streamed.begin(data, max_bytes, ctx.deadline)
+                if streamed.headers.get("content-encoding", "identity") != "identity":
+                    raise BadUpstream("its answer is compressed, though it was asked for a plain one")
+            except BaseException:
+                streamed.close()
+                raise
+            if streamed.status not in _REDIRECTS or follow <= 0:
+                return streamed
+            streamed.close()
+            try:
+                onward = urljoin(url, streamed.headers.get("location", "")).partition("#")[0]
+            except ValueError:
+                raise BadUpstream("it redirects to what is no address") from None
+            if onward == url:
+                raise BadUpstream("it redirects to itself")
+            if _origin_of(onward) != _origin_of(url):
+                access, secrets = NO_ACCESS, {}
+            url = onward
             follow -= 1
 
     async def _once(
@@ -204,14 +245,17 @@ class Upstream:
         return None
 
     async def _connect(self, origin: _Origin, deadline: float) -> Connection:
+        return await self._reach(origin, deadline, Connection)
+
+    async def _reach(self, origin: _Origin, deadline: float, made: Callable[[], P]) -> P:
         try:
             async with asyncio.timeout_at(deadline):
                 *others, last = await self._guard.resolve(origin.host, origin.port)
                 for address in others:
                     # a name may have addresses of which only some are listened on ("localhost": ::1 and 127.0.0.1)
                     with contextlib.suppress(ConnectionRefusedError):
-                        return await self._open(address, origin)
-                return await self._open(last, origin)
+                        return await self._open(address, origin, made)
+                return await self._open(last, origin, made)
         except TimeoutError:
             raise SourceTimeout("no connection before the deadline") from None
         except ssl.SSLCertVerificationError as e:
@@ -221,9 +265,9 @@ class Upstream:
         except OSError as e:
             raise Unavailable(f"no connection to {origin.authority}: {_reason(e)}", field="endpoint") from None
 
-    async def _open(self, address: str, origin: _Origin) -> Connection:
+    async def _open(self, address: str, origin: _Origin, made: Callable[[], P]) -> P:
         _, connection = await asyncio.get_running_loop().create_connection(
-            Connection,
+            made,
             address,
             origin.port,
             ssl=(origin.identity or self._context()) if origin.tls else None,

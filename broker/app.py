@@ -22,6 +22,7 @@ from broker.contexts.loader import ContextLoader
 from broker.contexts.shelf import CORE_URLS, Shelf
 from broker.embedded.server import PrivatePostgres
 from broker.gateway import Gateway
+from broker.harvest.catalogue import Catalogue
 from broker.identity.agreements.desk import Desk
 from broker.identity.agreements.in_force import InForce
 from broker.identity.callers import Callers
@@ -94,6 +95,7 @@ class House:
     sequencer: Sequencer
     programme: Programme
     notifying: Notifying
+    catalogue: Catalogue
     postgres: PrivatePostgres | None
     upkeep: asyncio.Task[None] | None = None
 
@@ -106,6 +108,7 @@ class House:
         if self.upkeep is not None:
             self.upkeep.cancel()
             await asyncio.gather(self.upkeep, return_exceptions=True)
+        await self.catalogue.stop()
         await self.sweeper.stop()
         await self.notifying.dispatcher.stop()
         await self.roller.stop()
@@ -159,8 +162,9 @@ async def _furnish(
     entities = Entities(database)
     entities.on_change(record)
     local = Provider(LOCAL_ID, settings.organisation or None, settings.area or None)
+    lent = Services(upstream, contexts.get, tuple(d for d in settings.data_dirs.split(":") if d))
     registry = Registry(
-        Services(upstream, contexts.get, tuple(d for d in settings.data_dirs.split(":") if d)),
+        lent,
         adapter_kinds.module,
         local_module=LocalModule(entities),
         local_open=settings.local_open_data,
@@ -237,6 +241,7 @@ async def _furnish(
         sequencer=sequencer,
         programme=Programme(database),
         notifying=notifying,
+        catalogue=Catalogue(database, box, lent, registry, sample_every=settings.catalog_sample_s),
         postgres=postgres,
     )
     await house.feed.start()
@@ -247,6 +252,7 @@ async def _furnish(
         contexts.start()
         registry.start()
         house.sweeper.start()
+        house.catalogue.start()
         if settings.sequencer:
             sequencer.start()
         house.roller.start()
@@ -317,6 +323,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
                         programme=house.programme,
                         wrote=house.loading.wrote,
                         missing=house.missing,
+                        catalogue=house.catalogue,
                     )
                 )
             )

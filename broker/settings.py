@@ -107,6 +107,15 @@ class Settings(BaseModel):
     notify_timeout_ms: Annotated[
         int, Field(ge=100, le=30_000, description="Time of a receiver for one notification")
     ] = 5_000
+    catalog_public: Annotated[
+        bool, Field(description="Whoever asks may read the catalogue without a key (not download through it)")
+    ] = False
+    catalog_max_download_bytes: Annotated[
+        int, Field(ge=1024, le=2**40, description="Bytes of a file that is fetched through the gateway, at most")
+    ] = 1024**3
+    catalog_sample_s: Annotated[
+        int, Field(ge=5, le=86_400, description="Time between looks into live datasets, for counts and freshness")
+    ] = 300
     log_level: Annotated[
         str, Field(description="debug, info, warning or error", pattern="^(debug|info|warning|error)$")
     ] = "info"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from broker.cli.catalog_texts import CATALOG_HELP
 from broker.cli.kpi_texts import KPI_HELP
 from broker.cli.ledger_texts import LEDGER_HELP
 from broker.demo.language import Table
@@ -197,6 +198,7 @@ HELP: Table = {
         "Every setting: its value, where that comes from, what it means.",
     ),
     "version.help": ("バージョン", "Show the version."),
+    **CATALOG_HELP,
     **KPI_HELP,
     **LEDGER_HELP,
 }

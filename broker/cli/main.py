@@ -11,6 +11,7 @@ import typer
 
 from broker.cli import (
     about,
+    catalog,
     demo,
     flows,
     kpi,
@@ -45,6 +46,7 @@ app.add_typer(service.app, name="service", help="service.help")
 app.command("admin-key", cls=Command, help="admin-key.help")(service.admin_key)
 app.add_typer(project.app, name="project", help="project.help")
 kpi.app.add_typer(kpi_life.app)
+app.add_typer(catalog.app, name="catalog", help="catalog.help")
 app.add_typer(kpi.app, name="kpi", help="kpi.help")
 app.add_typer(ledger.app, name="ledger", help="ledger.help")
 app.command("witness", cls=Command, help="witness.help")(witness.witness)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from broker.cli.catalog_texts import CATALOG_SAID
 from broker.cli.help import HELP
 from broker.cli.kpi_texts import KPI_SAID
 from broker.cli.ledger_texts import LEDGER_SAID
@@ -168,7 +169,7 @@ _SAID: Table = {
     "settings.source.default": ("既定", "default"),
 }
 
-TEXTS: Table = {**WORDS, **HELP, **KPI_SAID, **LEDGER_SAID, **_SAID}
+TEXTS: Table = {**WORDS, **HELP, **CATALOG_SAID, **KPI_SAID, **LEDGER_SAID, **_SAID}
 
 SETTINGS_JA: Mapping[str, str] = {
     "home": "専用PostgreSQL・鍵・状態を置くフォルダ",
@@ -200,6 +201,9 @@ SETTINGS_JA: Mapping[str, str] = {
     "cache_bytes": "ソースが許す応答を保持するバイト数(ワーカーごと)。0なら保持しない",
     "cache_stale_s": "ソースが失敗したとき、保持した応答で代える時間(秒)",
     "probe_interval_s": "未検証のプラットフォームを検査する間隔(秒)",
+    "catalog_public": "カタログの閲覧にキーを求めない(ダウンロードを除く)",
+    "catalog_max_download_bytes": "ゲートウェイ経由で取得するファイルのバイト数の上限",
+    "catalog_sample_s": "ライブデータセットの件数・鮮度を調べる間隔(秒)",
     "log_level": "debug、info、warning、error",
     "access_log": "失敗だけでなく全リクエストを記録する",
     "notify_timeout_ms": "1件の通知に対する受信者の応答時間の上限（ミリ秒）",

@@ -14,6 +14,9 @@ class Media(StrEnum):
     JSON = "application/json"
     JSONLD = "application/ld+json"
     GEOJSON = "application/geo+json"
+    TURTLE = "text/turtle"
+    RDF_XML = "application/rdf+xml"
+    HTML = "text/html"
 
 
 ENTITIES = (Media.JSON, Media.JSONLD, Media.GEOJSON)

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from broker.contexts.loader import ContextLoader
 from broker.contexts.shelf import Shelf
 from broker.gateway import Gateway
+from broker.harvest.catalogue import Catalogue
 from broker.identity.agreements.desk import Desk
 from broker.identity.callers import Callers
 from broker.identity.secrets import SecretBox
@@ -33,6 +34,7 @@ from broker.store.entity_maps import EntityMaps
 from broker.store.temporal import Evolutions
 from broker.web.administration import agreements, flows, ledger, platforms, projects
 from broker.web.administration.kpi_access import KpiAccess
+from broker.web.catalog.routes import catalog_routes
 from broker.web.consumption.discovery import Discovery
 from broker.web.consumption.entities import EntityReads
 from broker.web.consumption.entity_maps import EntityMapReads
@@ -74,7 +76,21 @@ _CREATING = frozenset(
     )
 )
 """What makes a tenant that was not there (clause 5.5.10)."""
-_ADMINISTRATION = frozenset({"agreements", "platforms", "flows", "kpi", "ledger", "projects", "docs", "openapi.json"})
+_ADMINISTRATION = frozenset(
+    {
+        "agreements",
+        "cadde",
+        "catalog",
+        "ckan",
+        "docs",
+        "flows",
+        "kpi",
+        "ledger",
+        "openapi.json",
+        "platforms",
+        "projects",
+    }
+)
 _TENANTLESS = (f"{_NGSI}/jsonldContexts", f"{_NGSI}/info/")
 
 
@@ -104,6 +120,7 @@ class Parts:
     programme: Programme
     wrote: Callable[[str, frozenset[str]], Awaitable[None]]
     missing: Callable[[], Awaitable[list[str]]]
+    catalogue: Catalogue
 
 
 def assemble(parts: Parts) -> list[BaseRoute]:
@@ -227,6 +244,8 @@ def administration(parts: Parts, reader: Reader) -> FastAPI:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         max_body_size=parts.settings.max_body_bytes,
     )
+    for each in catalog_routes(parts.catalogue, reader, parts.gateway, parts.settings):
+        app.include_router(each)
     app.include_router(platforms.routes(parts.enrolment, parts.registry, reader))
     app.include_router(agreements.routes(parts.desk, reader))
     app.include_router(flows.routes(_Metered(parts.database, parts.settings.public_url, parts.callers)))

@@ -35,6 +35,7 @@ _TAGS: dict[str, tuple[str, str]] = {
     "programme": ("Projects and KPI(定量)", "プロジェクトとKPI(定量)"),
     "subscriptions": ("Subscriptions and notifications", "サブスクリプションと通知"),
     "contexts": ("Stored @contexts", "保存された@context"),
+    "catalogue": ("The data catalogue", "データカタログ"),
     "operation": ("Health and metrics", "稼働状況"),
 }
 _PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "Vary": "Accept-Language"}

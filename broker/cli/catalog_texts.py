@@ -1,0 +1,91 @@
+"""What `kakehashi catalog` says, with its help, Japanese and English side by side."""
+
+from __future__ import annotations
+
+from broker.demo.language import Table
+
+CATALOG_HELP: Table = {
+    "catalog.help": ("データカタログ(収集・検索)", "The data catalogue: harvest and search."),
+    "catalog.arg": ("カタログの識別子", "Id of the catalogue source."),
+    "catalog.dataset": ("データセットのID・名前", "Id or name of the dataset."),
+    "catalog.words": ("検索語(日本語・英語)", "Words, Japanese or English."),
+    "catalog.add.help": (
+        "収集するカタログを登録する。問い合わせて問題があれば登録しない(--forceで登録)。",
+        "Add a catalogue to harvest. It is asked once; with a fault nothing is stored, unless --force.",
+    ),
+    "catalog.list.help": ("登録済みのカタログと収集の状態", "List the catalogues and how their harvests stand."),
+    "catalog.harvest.help": (
+        "今すぐ収集する(省略時はすべて)。中断しても続きから再開する",
+        "Harvest now: one, or all. Interrupted, it goes on where it was.",
+    ),
+    "catalog.search.help": ("データセットを検索する", "Search datasets."),
+    "catalog.show.help": ("データセットの詳細", "Show a dataset."),
+    "catalog.remove.help": ("カタログをデータセットごと削除する", "Forget a catalogue and all its datasets."),
+    "catalog.id": ("識別子", "Short name; unique."),
+    "catalog.kind": ("種類: ckan、dcat、cadde、data_json、csv_list", "ckan, dcat, cadde, data_json or csv_list."),
+    "catalog.endpoint": ("接続先のURL", "Base address."),
+    "catalog.title": ("表示名", "Name for people."),
+    "catalog.area": ("エリア", "Area whose data all of it is."),
+    "catalog.organisation": ("提供組織", "Organisation that answers for it."),
+    "catalog.ask": (
+        "複製せず、検索のたびに問い合わせる",
+        "Don't copy it: ask it at the time of each search.",
+    ),
+    "catalog.interval": ("収集の間隔(秒)", "Seconds between harvests."),
+    "catalog.option": ("種類ごとの設定(複数可)", "An option of the kind; may be repeated."),
+    "catalog.force": ("応答がなくても登録する", "Keep it though it did not answer as it should."),
+    "catalog.force_harvest": (
+        "半分を超える欠落も反映する",
+        "Take away what is missing even if it is more than half.",
+    ),
+    "catalog.filter_area": ("このエリアのものだけ", "Only of this area."),
+    "catalog.filter_format": ("この形式を含むものだけ", "Only those with this format."),
+    "catalog.filter_source": ("このカタログのものだけ", "Only of this source."),
+    "catalog.live": ("ライブデータだけ", "Only live data."),
+    "catalog.limit": ("最大件数", "How many at most."),
+}
+CATALOG_SAID: Table = {
+    "catalog.checking": ("{source} に問い合わせています…", "Asking {source} …"),
+    "catalog.added": ("{source} を登録しました: {found}", "{source} is added: {found}"),
+    "catalog.none": ("カタログは登録されていません", "No catalogue is registered"),
+    "catalog.nothing": ("該当するデータセットはありません", "No dataset matches"),
+    "catalog.loose": ("すべての語を含むものはありません", "Nothing has all the words; these have some"),
+    "catalog.found": ("{total}件中{n}件", "{n} of {total}"),
+    "catalog.removed": ("{source} を削除しました({n}件)", "{source} is forgotten, with {n} datasets"),
+    "catalog.remove.sure": ("{source} をデータセットごと削除しますか?", "Forget {source} and all its datasets?"),
+    "catalog.waiting": (
+        "{source} は別のプロセスが収集中です。空くのを待っています…",
+        "{source} is being harvested by another process; waiting for it …",
+    ),
+    "catalog.busy": ("{source} は別のプロセスが収集中です", "{source} is being harvested by another process"),
+    "catalog.harvested": (
+        "{source}: {seen}件(新規{added}・変更{changed}・削除{removed}・変更なし{unchanged}・読めず{skipped})",
+        "{source}: {seen} seen, {added} new, {changed} changed, {removed} removed, {unchanged} as before, "
+        "{skipped} skipped",
+    ),
+    "catalog.problem": ("{source}: {problem}", "{source}: {problem}"),
+    "catalog.title_table": ("カタログ", "Catalogues"),
+    "catalog.col.id": ("識別子", "Id"),
+    "catalog.col.kind": ("種類", "Kind"),
+    "catalog.col.title": ("名称", "Title"),
+    "catalog.col.datasets": ("件数", "Datasets"),
+    "catalog.col.state": ("状態", "State"),
+    "catalog.col.succeeded": ("最終収集", "Last seen whole"),
+    "catalog.col.problem": ("問題", "Problem"),
+    "catalog.col.publisher": ("公開者", "Publisher"),
+    "catalog.col.formats": ("形式", "Formats"),
+    "catalog.col.quality": ("品質", "Quality"),
+    "catalog.col.sources": ("出典", "Sources"),
+    "catalog.col.description": ("説明", "Description"),
+    "catalog.col.licence": ("ライセンス", "Licence"),
+    "catalog.col.modified": ("更新", "Modified"),
+    "catalog.col.spatial": ("地域", "Place"),
+    "catalog.col.count": ("エンティティ数", "Entities"),
+    "catalog.col.url": ("データ", "Data"),
+    "catalog.state.never": ("未収集", "never harvested"),
+    "catalog.state.running": ("収集中", "running"),
+    "catalog.state.done": ("完了", "done"),
+    "catalog.state.partial": ("一部のみ", "in part"),
+    "catalog.state.failed": ("失敗", "failed"),
+    "catalog.live_mark": ("ライブ", "live"),
+}

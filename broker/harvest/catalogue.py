@@ -1,0 +1,123 @@
+"""`Catalogue`: the capability put together, for the web and the command line."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from adapters import catalogued
+from adapters.catalogued import catalogue_options
+from adapters.contract import Services, SourceContext
+from adapters.credentials.forms import access_of
+from broker.harvest.background import Background
+from broker.harvest.harvester import Harvester, aad
+from broker.harvest.inputs import describe_source, read_source
+from broker.harvest.live import LiveDatasets
+from broker.identity.secrets import SecretBox
+from broker.registry.registry import Registry
+from broker.store.catalog_live import CatalogLive
+from broker.store.catalog_search import CatalogSearch
+from broker.store.catalog_sources import CatalogSources
+from broker.store.database import Database
+from catalog.search.fold import fold
+from schemas.catalogue import CatalogueMode, CatalogueSource
+from schemas.dataset import Dataset
+from schemas.errors import BadRequestData, KakehashiError, ProbeFailed, SourceError
+
+log = structlog.get_logger(__name__)
+_CHECK_SECONDS = 30.0
+_ASK_SECONDS = 3.0
+_LOOK_SECONDS = 5.0
+
+
+class Catalogue:
+    """`start` begins what runs in the background of a process that serves; `stop` ends it."""
+
+    def __init__(
+        self, database: Database, box: SecretBox, services: Services, registry: Registry, *, sample_every: float
+    ) -> None:
+        self.sources = CatalogSources(database)
+        self.search = CatalogSearch(database)
+        self.live = LiveDatasets(registry, CatalogLive(database), sample_every=sample_every)
+        self.harvester = Harvester(database, box, services, catalogued.module)
+        self.upstream = services.upstream
+        self._services = services
+        self._box = box
+        self._background = Background(self.harvester, self.sources, every=_LOOK_SECONDS)
+
+    def start(self) -> None:
+        self._background.start()
+        self.live.start()
+
+    async def stop(self) -> None:
+        await self._background.stop()
+        await self.live.stop()
+
+    async def add(self, document: object, *, force: bool = False) -> dict[str, Any]:
+        """Check, talk to it once, and store; what it is in words is `found`.
+
+        BadRequestData names the member that is wrong; ProbeFailed if it does not answer as it should, unless `force`.
+        """
+        source, credential = read_source(document)
+        manifest = catalogued.module(source.kind).catalogue
+        source = replace(source, options=catalogue_options(manifest, source.options))
+        if source.mode is CatalogueMode.ASK and not manifest.searchable:
+            raise BadRequestData(f"a {source.kind} catalogue can't be asked with words", field="mode", value="ask")
+        found = ""
+        try:
+            found = await self._check(source, credential)
+        except SourceError as e:
+            if not force:
+                raise ProbeFailed(e.detail, field=e.field or "endpoint") from None
+            found = e.detail
+        sealed = self._box.seal(credential, aad(source.id)) if credential else None
+        await self.sources.create(source, sealed)
+        return describe_source(*await self.sources.get(source.id)) | {"found": found}
+
+    async def _check(self, source: CatalogueSource, credential: dict[str, Any] | None) -> str:
+        opened = await catalogued.module(source.kind).open_catalogue(source, self._services)
+        ctx = SourceContext(
+            deadline=asyncio.get_running_loop().time() + _CHECK_SECONDS,
+            access=access_of(credential, self._services.upstream),
+        )
+        return await opened.check(ctx)
+
+    async def harvest_quietly(self, source: str, *, forced: bool = False) -> None:
+        """What goes wrong is told in the source's status, or in the log."""
+        try:
+            await self.harvester.harvest(source, forced=forced)
+        except KakehashiError as e:
+            log.warning("harvest_interrupted", source=source, reason=e.detail)
+
+    async def ask_others(self, words: str, limit: int) -> tuple[list[Dataset], list[str]]:
+        """What sources that must not be copied find now, and a warning for each that did not answer in time."""
+        asked = [s for s, _ in await self.sources.all() if s.mode is CatalogueMode.ASK]
+        if not asked or not fold(words):
+            return [], []
+        answers = await asyncio.gather(*(self._ask(source, words, limit) for source in asked))
+        warnings = [f"{s.id}: {a}" for s, a in zip(asked, answers, strict=True) if isinstance(a, str)]
+        return [dataset for a in answers if not isinstance(a, str) for dataset in a], warnings
+
+    async def _ask(self, source: CatalogueSource, words: str, limit: int) -> list[Dataset] | str:
+        try:
+            async with asyncio.timeout(_ASK_SECONDS + 1):
+                sealed = await self.sources.credential(source.id)
+                opened, access = await self.harvester.open(source, sealed)
+                ctx = SourceContext(deadline=asyncio.get_running_loop().time() + _ASK_SECONDS, access=access)
+                found = []
+                for entry in await opened.search(words, limit, ctx):
+                    try:
+                        found.append(entry.make())
+                    except SourceError:
+                        continue
+                return found
+        except KakehashiError as e:
+            return e.detail
+        except TimeoutError:
+            return "no answer in time"
+        except Exception:
+            log.exception("catalogue_not_asked", source=source.id)
+            return "a fault of the gateway; it is in the log"

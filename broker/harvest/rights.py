@@ -1,0 +1,73 @@
+"""Whether the asking service may use a dataset, as licences, open data and agreements in force have it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from broker.identity.agreements.in_force import InForce
+from broker.identity.callers import Caller
+from broker.registry.registry import Registry
+from broker.registry.source import Source
+from catalog.hit import AgreementState, ByLicence
+from schemas.agreement import Operation
+from schemas.dataset import Access, Dataset
+from schemas.flow import Consumer
+from schemas.ngsi_ld.context import CORE
+from schemas.platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """To fetch a file: granted or not, under which agreement, and of whose area it is."""
+
+    granted: bool
+    area: str | None = None
+    agreement: str | None = None
+    version: int | None = None
+
+
+class ByRights:
+    """In memory. A file of a catalogue is judged as a platform of its publisher's with the source's id would be."""
+
+    def __init__(self, in_force: InForce, registry: Registry) -> None:
+        self._in_force = in_force
+        self._registry = registry
+        self._otherwise = ByLicence()
+
+    def state(self, consumer: Consumer, dataset: Dataset) -> AgreementState:
+        """No I/O."""
+        if dataset.access is Access.OPEN:
+            return AgreementState.NOT_NEEDED
+        live = dataset.live
+        source = (
+            next((s for s in self._registry.sources("") if s.id == live.platform), None) if live is not None else None
+        )
+        if source is not None:
+            platform, operation = source.platform, Operation.READ
+        else:
+            platform, operation = provider_of(dataset), Operation.DOWNLOAD
+        clauses = self._in_force.index.rights(consumer, datetime.now(UTC)).clauses(platform, operation)
+        types = {CORE.expand(name) for name in dataset.types}
+        if any(not clause.types or not types or clause.types & types for clause in clauses):
+            return AgreementState.AGREED
+        return self._otherwise.state(consumer, dataset)
+
+    def to_fetch(self, caller: Caller, dataset: Dataset) -> Right:
+        """Whether the caller may fetch a file of it. Where nobody says that an agreement is needed, none is."""
+        provider = provider_of(dataset)
+        if dataset.access is Access.OPEN:
+            return Right(True, provider.area)
+        rights = self._in_force.index.rights(caller.consumer, datetime.now(UTC))
+        for clause in rights.clauses(provider, Operation.DOWNLOAD):
+            return Right(True, provider.area, clause.agreement, clause.version)
+        return Right(caller.admin or dataset.access is not Access.AGREEMENT, provider.area)
+
+    def _source(self, platform: str) -> Source | None:
+        return next((s for s in self._registry.sources("") if s.id == platform), None)
+
+
+def provider_of(dataset: Dataset) -> Platform:
+    """Who gives a file, as agreements name providers."""
+    area = dataset.areas[0] if len(dataset.areas) == 1 else None
+    return Platform(dataset.source, "catalogue", "", area=area, organisation=dataset.publisher.name or None)

@@ -1,0 +1,1 @@
+"""How the catalogue looks from outside: JSON, DCAT, CKAN, CADDE, schema.org. Pure functions of datasets; no HTTP."""

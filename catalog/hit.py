@@ -1,0 +1,57 @@
+"""A dataset as it is shown: with all catalogues that it is in, and whether the asking service may use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from schemas.dataset import Access, Dataset
+from schemas.flow import Consumer
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One catalogue in which a dataset is."""
+
+    id: str
+    source: str
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A dataset with its origins, itself first; `score` of the search, `changed`: when the catalogue saw a change."""
+
+    dataset: Dataset
+    score: float
+    origins: tuple[Origin, ...]
+    changed: str = ""
+
+
+class AgreementState(StrEnum):
+    """Whether the asking service may use a dataset."""
+
+    NOT_NEEDED = "not-needed"
+    AGREED = "agreed"
+    NEEDED = "needed"
+    UNKNOWN = "unknown"
+    """Neither its licence nor an agreement says anything."""
+
+
+class Agreements(Protocol):
+    """Who may use what; the one place where the catalogue learns of agreements."""
+
+    def state(self, consumer: Consumer, dataset: Dataset) -> AgreementState:
+        """No I/O: it is asked for every dataset that is shown."""
+
+
+class ByLicence:
+    """What licences and catalogues say, where no agreements are kept."""
+
+    def state(self, consumer: Consumer, dataset: Dataset) -> AgreementState:
+        return {
+            Access.OPEN: AgreementState.NOT_NEEDED,
+            Access.AGREEMENT: AgreementState.NEEDED,
+            Access.UNKNOWN: AgreementState.UNKNOWN,
+        }[dataset.access]
