@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import csv
 import io
+import re
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -19,6 +22,8 @@ from schemas.errors import BadUpstream, SourceUnsupported
 _MOST_COLUMNS = 200
 _MOST_CELL = 500
 _HEADER_SEARCH = 30
+_ISO_2022 = re.compile(rb"\x1b\$[@B]")
+_HALF_WIDTH = re.compile("[\uff61-\uff9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,9 @@ def preview(data: bytes, *, whole: bool, rows: int) -> Preview:
         return _spreadsheet(data, rows)
     if data.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8", b"\xd0\xcf\x11\xe0", b"GIF8", b"\x1f\x8b")):
         raise SourceUnsupported("files of this format are not shown")
-    text, encoding = _decoded(data if whole else _cut(data), whole)
+    text, encoding = _decoded(data if whole else _cut(data))
+    if not whole:
+        text = text[: text.rfind("\n") + 1] or text
     start = text[:500].lstrip("\ufeff \t\r\n")
     if start.startswith("<"):
         raise SourceUnsupported("HTML and XML are not shown")
@@ -55,22 +62,30 @@ def preview(data: bytes, *, whole: bool, rows: int) -> Preview:
 
 
 def _cut(data: bytes) -> bytes:
-    """Without the broken last line; the byte that UTF-16 LE has after its line break stays."""
+    """Without the broken end: to the last line break, which is no part of another character in any of the encodings
+    but UTF-16, where it is to the last whole pair of bytes."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data[: len(data) & ~1]
     end = data.rfind(b"\n") + 1
-    if end and data[end : end + 1] == b"\0":
-        end += 1
     return data[:end] if end else data
 
 
-def _decoded(data: bytes, whole: bool) -> tuple[str, str]:
+def _decoded(data: bytes) -> tuple[str, str]:
+    if _ISO_2022.search(data[:100_000]):
+        return data.decode("iso2022_jp", "replace"), "ISO-2022-JP"
     try:
-        return decode(data)
+        text, encoding = decode(data)
     except BadUpstream:
         # the usual ones of Japan don't fit; among the others a guess is better than nothing, as nothing is kept of it
         found = charset_normalizer.from_bytes(data[:200_000]).best()
         if found is None:
             raise
         return data.decode(found.encoding, "replace"), f"{found.encoding} (guessed)"
+    if "CP932" in encoding and len(_HALF_WIDTH.findall(text[:5000])) > len(text[:5000]) / 5:
+        # EUC-JP reads as Shift_JIS too, as a row of half-width katakana
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode("euc_jp"), "EUC-JP"
+    return text, encoding
 
 
 def _csv(text: str, encoding: str, rows: int, whole: bool) -> Preview:

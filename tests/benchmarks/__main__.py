@@ -24,7 +24,7 @@ from typing import Any
 import httpx2
 import orjson
 
-from tests.benchmarks import store
+from tests.benchmarks import catalogue, store
 from tests.benchmarks.processes import cpu_seconds, rss_mb
 
 SOURCES = 3
@@ -219,6 +219,10 @@ def main() -> None:
     parser.add_argument("--coalesce", action="store_true", help="let equal requests at the same time share answers")
     parser.add_argument("--only", default="", help="cases whose name has this in it (all)")
     parser.add_argument("--store", action="store_true", help="the local store instead; --store --help tells more")
+    parser.add_argument("--catalogue", action="store_true", help="harvests and searches of the catalogue instead")
+    if "--catalogue" in sys.argv[1:]:
+        catalogue.main([argument for argument in sys.argv[1:] if argument != "--catalogue"])
+        return
     if "--store" in sys.argv[1:]:
         store.main([argument for argument in sys.argv[1:] if argument != "--store"])
         return
