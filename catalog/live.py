@@ -32,7 +32,8 @@ def live_dataset(platform: Platform, type_iri: str, live: Live | None, *, health
     name = short(type_iri)
     place = BY_AREA.get(platform.area or "")
     where = place.names[0] if place else platform.area or ""
-    owner = platform.organisation or platform.name or platform.id
+    shown_as = platform.name or ("ローカルストア" if platform.adapter == "local" else platform.id)
+    owner = platform.organisation or shown_as
     called = label(name.rpartition("/")[2].rpartition("#")[2]) or name
     seen = live or Live(platform.id, types=(type_iri,))
     facts = Live(
@@ -57,7 +58,7 @@ def live_dataset(platform: Platform, type_iri: str, live: Live | None, *, health
         description=loose.text(
             "".join(
                 (
-                    f"{owner}のプラットフォーム「{platform.name or platform.id}」が保持する{called}({name})の最新。",
+                    f"{owner}のプラットフォーム「{shown_as}」が保持する{called}({name})の最新データ。",
                     count,
                     f"属性: {shown}。" if shown else "",
                     f" Live {_spaced(name)} data, answered by NGSI-LD queries.",

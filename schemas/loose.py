@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -77,8 +78,8 @@ def whole(value: Any) -> int | None:
 
 
 def url(value: Any) -> str:
-    """An http(s) or ftp address without spaces; empty for what is none."""
-    found = line(value, 2000).replace(" ", "%20")
+    """An http(s) or ftp address, percent-encoded; empty for what is none."""
+    found = quote(line(value, 2000), safe="!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~\"")
     return found if _URL.fullmatch(found) else ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any
 
 import asyncpg
@@ -12,7 +13,7 @@ from broker.store.database import Database
 from broker.store.text import storable
 from catalog.hit import Hit, Origin
 from catalog.search.fold import fold
-from catalog.search.question import Alternative, Question, Term
+from catalog.search.question import Alternative, Question
 from schemas.dataset import BBox, decode
 
 FACETS: dict[str, str] = {
@@ -40,8 +41,8 @@ NO_QUESTION = Question()
 @dataclass(frozen=True, slots=True)
 class Filter:
     """`values`: facet → values of which one must be there. `since`: changed at or after, RFC 3339; `catalogued_since`:
-    this catalogue saw it change. `live`: only such (True) or only files (False). `any_term`: one term is enough.
-    `without`: all but this id."""
+    this catalogue saw it change. `live`: only such (True) or only files (False). `least`: how many of the terms
+    must be met, if not all. `without`: all but this id."""
 
     question: Question = NO_QUESTION
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -51,7 +52,7 @@ class Filter:
     since: str | None = None
     live: bool | None = None
     catalogued_since: str | None = None
-    any_term: bool = False
+    least: int | None = None
     without: str | None = None
 
 
@@ -75,8 +76,10 @@ class CatalogSearch:
         async with self._database.connection() as connection:
             rows = await _page(connection, where, limit, offset, sort)
             loose = False
-            if not rows and not offset and len(where.question.terms) > 1 and not where.any_term:
-                rows = await _page(connection, replace(where, any_term=True), limit, offset, sort)
+            for least in _looser(len(where.question.terms)) if not offset and where.least is None else ():
+                if rows:
+                    break
+                rows = await _page(connection, replace(where, least=least), limit, offset, sort)
                 loose = bool(rows)
             total = rows[0]["total"] if rows else 0
             if not rows and offset:
@@ -200,8 +203,9 @@ def _conditions(sql: _Sql, where: Filter) -> str:
     parts = ["true"]
     wanted = [tsquery((*term.exact, *term.weak)) for term in where.question.terms]
     if wanted:
-        joined = " | " if where.any_term else " & "
-        parts.append(f"words @@ {sql(joined.join(f'({one})' for one in wanted))}::text::tsquery")
+        least = len(wanted) if where.least is None else min(where.least, len(wanted))
+        chosen = (" & ".join(f"({one})" for one in several) for several in combinations(wanted, least))
+        parts.append(f"words @@ {sql(' | '.join(f'({one})' for one in chosen))}::text::tsquery")
     for name, values in where.values.items():
         column = FACETS[name]
         given = sql([v for v in values if storable(v)])
@@ -223,18 +227,29 @@ def _conditions(sql: _Sql, where: Filter) -> str:
     return " AND ".join(parts)
 
 
-def _score(sql: _Sql, terms: Sequence[Term]) -> str:
-    """The usefulness, and for each term how well it is met."""
+def _looser(terms: int) -> tuple[int, ...]:
+    """How many terms are enough if nothing has all of them."""
+    return tuple(dict.fromkeys(n for n in (terms - 1, terms - 2, 1) if 0 < n < terms))
+
+
+def _score(sql: _Sql, where: Filter) -> str:
+    """The usefulness, and for each term how well it is met. Where all of them must be, a row that was found has each in
+    its words, which need not be looked at again: they are long."""
     parts = ["usable"]
-    for term in terms:
-        cases = [
-            f"WHEN head @@ {sql(tsquery(term.exact[:1]))}::text::tsquery THEN {_TITLED}",
-            f"WHEN head @@ {sql(tsquery(term.exact))}::text::tsquery THEN {_MEANT}",
-            f"WHEN words @@ {sql(tsquery(term.exact))}::text::tsquery THEN {_MEANT if term.place else _SAID}",
-        ]
-        if term.weak:
-            cases.append(f"WHEN words @@ {sql(tsquery(term.weak))}::text::tsquery THEN {_AROUND}")
-        parts.append(f"CASE {' '.join(cases)} ELSE 0 END")
+    for term in where.question.terms:
+        cases = [f"WHEN head @@ {sql(tsquery(term.exact[:1]))}::text::tsquery THEN {_TITLED}"]
+        if len(term.exact) > 1:
+            cases.append(f"WHEN head @@ {sql(tsquery(term.exact))}::text::tsquery THEN {_MEANT}")
+        said, otherwise = (_MEANT if term.place else _SAID), 0.0
+        if where.least is None and not term.weak:
+            otherwise = said
+        else:
+            cases.append(f"WHEN words @@ {sql(tsquery(term.exact))}::text::tsquery THEN {said}")
+            if where.least is None:
+                otherwise = _AROUND
+            elif term.weak:
+                cases.append(f"WHEN words @@ {sql(tsquery(term.weak))}::text::tsquery THEN {_AROUND}")
+        parts.append(f"CASE {' '.join(cases)} ELSE {otherwise} END")
         # a title that is little more than what was asked for is the better one
         if not term.place:
             word, called = (f"position({sql(name)} IN title) > 0" for name in (term.word, term.called or term.word))
@@ -255,7 +270,7 @@ async def _page(
 ) -> list[asyncpg.Record]:
     sql = _Sql()
     conditions = _conditions(sql, where)
-    score = _score(sql, where.question.terms)
+    score = _score(sql, where)
     statement = f"""
         WITH best AS (
             SELECT DISTINCT ON (cluster) id, title, modified, ({score})::real AS score FROM catalog_datasets

@@ -11,6 +11,7 @@ from catalog.search.synonyms import called, is_stop, japanese, longest_phrase, s
 from schemas.tokyo import AREAS, MUNICIPALITIES, Place
 
 _MOST_WORDS = 12
+_OF_ALL = frozenset(fold(w) for w in ("データ", "data", "dataset", "データセット", "オープンデータ", "情報"))
 _KANA = re.compile(r"[ぁ-ゖー]+")
 _PARTICLES = re.compile(
     r"(?:でできる|ができる|できる|における|について|に関する|のある|がある|はどこ|にある|にどのくらい|どのくらい|を知りたい|"
@@ -64,7 +65,8 @@ def _parse(text: str) -> Question:
             spare.append(_term(word))
         else:
             found[word] = _term(word)
-    terms = tuple(found.values()) or tuple(spare)
+    # words that say nothing of a subject are looked for if there are no others, but not those that all data has
+    terms = tuple(found.values()) or tuple(term for term in spare if term.word not in _OF_ALL)
     return Question(terms, tuple(dict.fromkeys(areas)))
 
 

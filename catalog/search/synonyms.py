@@ -71,8 +71,8 @@ def japanese() -> tuple[str, ...]:
 def labels(type_name: str) -> tuple[str, ...]:
     """What an entity type is called, Japanese first: what a live dataset of that type is found by."""
     key = _key(type_name)
-    group = table().get(key, ())
-    return tuple(sorted((w for w in group if w != key), key=is_latin))
+    found = dict.fromkeys(p for group in _groups() if key in map(_key, group) for p in group if _key(p) != key)
+    return tuple(sorted(found, key=lambda phrase: phrase.isascii()))
 
 
 @lru_cache(maxsize=1024)

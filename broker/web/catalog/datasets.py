@@ -152,9 +152,7 @@ def routes(desk: Desk) -> APIRouter:
         """At most ten: about the same, whatever the place."""
         caller = desk.reads(request)
         hit = await desk.hit(dataset_id)
-        where = Filter(
-            parse(" ".join((hit.dataset.title, *hit.dataset.keywords))), any_term=True, without=hit.dataset.id
-        )
+        where = Filter(parse(" ".join((hit.dataset.title, *hit.dataset.keywords))), least=1, without=hit.dataset.id)
         found = await desk.catalogue.search.search(where, limit=10, offset=0)
         same = {origin.id for origin in hit.origins}
         base = desk.base(request)
