@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import orjson
+
 from adapters.contract import Adapter, Services
 from adapters.geojson.adapter import GeoJsonAdapter
 from adapters.geojson.mapping import parse_mapping
@@ -25,7 +27,8 @@ async def open(platform: Platform, services: Services) -> Adapter:
     scheme = platform.endpoint.partition(":")[0].lower()
     origin: Origin
     if scheme in ("http", "https"):
-        origin = HttpOrigin(services.upstream, platform.endpoint, options["max_bytes"])
+        body = orjson.dumps(options["body"]) if "body" in options else None
+        origin = HttpOrigin(services.upstream, platform.endpoint, options["max_bytes"], body)
     elif scheme == "file":
         origin = FileOrigin(platform.endpoint, services.data_dirs, options["max_bytes"])
     else:

@@ -51,18 +51,23 @@ class Origin(Protocol):
 class HttpOrigin:
     """http(s), with conditional requests and up to five redirects, each through the address guard."""
 
-    def __init__(self, upstream: Upstream, url: str, max_bytes: int) -> None:
+    def __init__(self, upstream: Upstream, url: str, max_bytes: int, body: bytes | None = None) -> None:
+        """`body`: JSON that is sent by POST, for data that is only given so."""
         self._upstream = upstream
         self._url = url
         self._max_bytes = max_bytes
+        self._body = body
 
     async def get(self, have: Version | None, ctx: SourceContext) -> Download:
         """Any SourceError of the transport, or what the status means."""
         headers = {"accept": "application/geo+json, application/json, text/csv, */*;q=0.1"}
-        if have is not None:
+        method = "GET"
+        if self._body is not None:
+            method, headers["content-type"] = "POST", "application/json"
+        elif have is not None:
             headers |= have.headers()
         answer = await self._upstream.request(
-            "GET", self._url, ctx=ctx, headers=headers, max_bytes=self._max_bytes, follow=_REDIRECTS
+            method, self._url, ctx=ctx, headers=headers, body=self._body, max_bytes=self._max_bytes, follow=_REDIRECTS
         )
         if answer.status == 304 and have is not None:
             return Download(None, have, _clock_offset(answer))

@@ -137,8 +137,8 @@ HELP: Table = {
     ),
     "platform.credential_file": ("秘密を読むファイル(-: 標準入力)", "File with the secret; - is standard input."),
     "platform.from": (
-        "JSONファイルから登録(他のオプションが優先)",
-        "Take it from a JSON file; other options go before it.",
+        "カタログのデータセット、またはJSONファイルから登録(他のオプションが優先)",
+        "Take it from a dataset of the catalogue, or a JSON file; other options go before it.",
     ),
     "platform.force": ("検査に失敗しても未検証として登録", 'Keep it as "unverified" though its probe failed.'),
     "service.help": ("利用するサービスとAPIキー", "Services that ask, and their API keys."),

@@ -41,6 +41,11 @@ def read_file(path: str, field: str) -> bytes:
         raise BadRequestData(f"the file can't be read: {e.strerror}", field=field, value=path) from None
 
 
+def is_name(text: str) -> bool:
+    """It names something and no file: neither `@path`, nor `-`, nor a file that is there."""
+    return not text.startswith("@") and text != "-" and not Path(text).exists()
+
+
 def read_pairs(pairs: Sequence[str], field: str) -> dict[str, Any]:
     """`key=value` each; a value that is JSON is taken as what it says, any other as text."""
     found: dict[str, Any] = {}

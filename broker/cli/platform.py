@@ -53,13 +53,16 @@ def add(
     bearer: Annotated[bool, typer.Option("--bearer", help="platform.bearer")] = False,
     basic: Annotated[Text, typer.Option(metavar="USER", help="platform.basic")] = None,
     credential_file: Annotated[Text, typer.Option(metavar="FILE|-", help="platform.credential_file")] = None,
-    source: Annotated[Text, typer.Option("--from", metavar="@FILE", help="platform.from")] = None,
+    source: Annotated[Text, typer.Option("--from", metavar="DATASET|@FILE", help="platform.from")] = None,
     force: Annotated[bool, typer.Option("--force", help="platform.force")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Probe and store; status 1 if the probe found a fault, and then nothing is stored without --force."""
     session = session_of(context)
-    base = {} if source is None else inputs.read_object("@" + source.removeprefix("@"), "--from")
+    hit = source is not None and inputs.is_name(source)
+    base = {} if source is None or hit else inputs.read_object("@" + source.removeprefix("@"), "--from")
+    if source is not None and hit:
+        base = session.with_house(lambda house: house.catalogue.registration(source))
     given = {
         "id": id,
         "adapter": adapter,

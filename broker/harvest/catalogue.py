@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -22,10 +23,11 @@ from broker.store.catalog_live import CatalogLive
 from broker.store.catalog_search import CatalogSearch
 from broker.store.catalog_sources import CatalogSources
 from broker.store.database import Database
+from catalog.registering import registration
 from catalog.search.fold import fold
 from schemas.catalogue import CatalogueMode, CatalogueSource
 from schemas.dataset import Dataset
-from schemas.errors import BadRequestData, KakehashiError, ProbeFailed, SourceError
+from schemas.errors import BadRequestData, KakehashiError, NotFound, ProbeFailed, SourceError
 
 log = structlog.get_logger(__name__)
 _CHECK_SECONDS = 30.0
@@ -84,6 +86,17 @@ class Catalogue:
             access=access_of(credential, self._services.upstream),
         )
         return await opened.check(ctx)
+
+    async def registration(self, name: str) -> dict[str, Any]:
+        """A dataset of the catalogue as a document for `Enrolment.add`. NotFound, BadRequestData."""
+        hit = await self.search.get(name)
+        if hit is None:
+            raise NotFound("there is no such dataset in the catalogue, and no such file", field="--from", value=name)
+        endpoint = ""
+        with contextlib.suppress(NotFound):
+            source, _ = await self.sources.get(hit.dataset.source)
+            endpoint = source.endpoint if source.kind == "ckan" else ""
+        return registration(hit.dataset, endpoint)
 
     async def harvest_quietly(self, source: str, *, forced: bool = False) -> None:
         """What goes wrong is told in the source's status, or in the log."""

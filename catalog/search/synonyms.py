@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from importlib.resources import files
 
@@ -15,6 +16,7 @@ latest current realtime real time
 使える 行ける 場所 最新 現在 について 近く 周辺 いま
 """
 """What says nothing of the subject; it is looked for only where a question has nothing else."""
+_TYPE = re.compile(r"(?:[A-Z][a-z0-9]+){2,}|Aed|Park|Event")
 _FOLDED_STOP = frozenset(fold(word) for word in _STOP.split())
 
 
@@ -88,3 +90,15 @@ def suggestions(text: str) -> list[str]:
     if not start:
         return []
     return list(dict.fromkeys(p for group in _groups() for p in group if fold(p).startswith(start)))[:10]
+
+
+def type_named(text: str) -> str:
+    """The entity type of the first word of the table that a text has, the longest words first; empty if none."""
+    folded = fold(text)
+    for word in japanese():
+        if len(word) > 1 and word in folded:
+            for group in _groups():
+                types = [p for p in group if _TYPE.fullmatch(p)]
+                if types and word in map(_key, group):
+                    return types[0]
+    return ""
