@@ -6,6 +6,7 @@ import asyncio
 import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_network
@@ -22,6 +23,8 @@ from adapters.guard import Guard
 from adapters.upstream import Upstream
 from schemas.errors import ForbiddenAddress, SourceError
 
+SUBSCRIPTIONS = "/ngsi-ld/v1/subscriptions"
+CHANGED = {"id": "urn:x:W:1", "type": "W", "level": {"type": "Property", "value": 1}}
 ADMIN = "a-key-of-the-administration-for-this-test"
 
 
@@ -197,3 +200,40 @@ async def test_of_several_addresses_only_public_ones_are_tried(canary: Canary, m
         await upstream.request("GET", f"http://both.example:{canary.port}/", ctx=soon())
     assert not canary.visited()
     await upstream.close()
+
+
+def test_no_notification_leads_inside(gateway: Gateway, canary: Canary) -> None:
+    """A subscription is kept; whoever it would notify is not reached, by HTTP or MQTT, and it says so."""
+    client = gateway.client
+    kept = set()
+    for at, host in enumerate(hosts()):
+        scheme, path = ("mqtt", "topic") if at % 8 == 0 else ("http", "hook")
+        document = {
+            "id": f"urn:ngsi-ld:Subscription:{at}",
+            "type": "Subscription",
+            "entities": [{"type": "W"}],
+            "notification": {
+                "endpoint": {"uri": f"{scheme}://{host}:{canary.port}/{path}", "accept": "application/json"}
+            },
+        }
+        answer = client.post(SUBSCRIPTIONS, json=document)
+        assert answer.status_code == 201 or refused(answer), (host, answer.status_code)
+        if answer.status_code == 201:
+            kept.add(document["id"])
+    assert len(kept) > 100
+    assert client.post(ENTITIES, json=CHANGED).status_code == 201
+    deadline = time.monotonic() + 120
+    while waiting := kept - failed(client):
+        assert time.monotonic() < deadline, sorted(waiting)[:5]
+        time.sleep(0.1)
+    assert not canary.visited()
+
+
+def failed(client: httpx2.Client) -> set[str]:
+    """Subscriptions whose last notification failed; none has ever succeeded."""
+    found: set[str] = set()
+    for offset in range(0, 1000, 100):
+        page = client.get(SUBSCRIPTIONS, params={"limit": 100, "offset": offset}).json()
+        found |= {s["id"] for s in page if s["notification"].get("lastFailure")}
+        assert not [s["id"] for s in page if s["notification"].get("lastSuccess")]
+    return found
