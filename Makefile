@@ -8,7 +8,7 @@ ARGS ?=
 CASES ?= 2000
 SEED ?= 1
 
-.PHONY: setup demo test lint format fuzz bench lock clean help
+.PHONY: setup demo test lint format fuzz soak bench lock clean help
 
 help:            ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -40,6 +40,10 @@ format: setup    ## put the code in form
 
 fuzz: setup      ## 2,000 cases made from the published OpenAPI document; CASES=…, SEED=…
 	SCHEMATHESIS_CASES=$(CASES) SCHEMATHESIS_SEED=$(SEED) $(RUN) pytest -n 0 -s tests/e2e/test_schemathesis.py $(ARGS)
+
+soak: setup      ## hours: 500 crashes, 10,000 spoilt bundles; CRASH_KILLS=…, LEDGER_MUTATIONS=…
+	CRASH_KILLS=$${CRASH_KILLS:-500} LEDGER_MUTATIONS=$${LEDGER_MUTATIONS:-10000} \
+	  $(RUN) pytest -n 0 -s tests/e2e/test_crash.py tests/schemas/ledger/test_verify.py $(ARGS)
 
 bench: setup     ## what an answer costs, in CPU; JSON
 	$(RUN) tests.benchmarks $(ARGS)

@@ -27,6 +27,7 @@ from broker.identity.agreements.desk import Desk
 from broker.identity.agreements.in_force import InForce
 from broker.identity.callers import Callers
 from broker.identity.secrets import SecretBox, load_key
+from broker.kpi.evidence import StoredLedger
 from broker.kpi.programme import Programme
 from broker.kpi.rolling import Roller
 from broker.loading import FEEDS, Loading
@@ -239,7 +240,7 @@ async def _furnish(
         sweeper=Sweeper(entities),
         roller=Roller(database),
         sequencer=sequencer,
-        programme=Programme(database),
+        programme=Programme(database, StoredLedger(database)),
         notifying=notifying,
         catalogue=Catalogue(database, box, lent, registry, sample_every=settings.catalog_sample_s),
         postgres=postgres,

@@ -24,3 +24,15 @@ def read_time(text: str | None, field: str, *, end: bool = False) -> datetime | 
         raise BadRequestData(
             "a day as 2026-04-01, or a time as 2026-04-01T09:00:00+09:00", field=field, value=text
         ) from None
+
+
+def read_month(text: str | None, field: str) -> date:
+    """`2026-10`; None: the month before this one, in UTC. BadRequestData."""
+    if text is None:
+        return (datetime.now(UTC).date().replace(day=1) - timedelta(days=1)).replace(day=1)
+    try:
+        if len(text) != 7:
+            raise ValueError
+        return date.fromisoformat(text + "-01")
+    except ValueError:
+        raise BadRequestData("a month as 2026-10", field=field, value=text) from None

@@ -62,6 +62,25 @@ LEDGER_HELP: Table = {
         "requested、approved、rejected、superseded",
         "requested, approved, rejected or superseded.",
     ),
+    "ledger.reconcile.help": (
+        "提供者・利用者が自ら数えた結果(CSV、JSON)を、こちらの記録と突き合わせる",
+        "Lay a provider's or consumer's own count (CSV or JSON) beside our record.",
+    ),
+    "ledger.reconcile.file": (
+        "flowまたはhourの列と数の列を持つファイル",
+        "File with a column flow or hour, and numbers.",
+    ),
+    "ledger.reconcile.provider": (
+        "提供側: プラットフォーム、組織、エリア",
+        "Whose: a platform, an organisation or an area that gave.",
+    ),
+    "ledger.reconcile.consumer": ("利用側: サービス、組織", "Whose: a service or an organisation that took."),
+    "ledger.archive.help": (
+        "1か月分のフローを、証明とともにParquetに書き出す",
+        "Write the flows of a month to Parquet, with what proves them.",
+    ),
+    "ledger.archive.folder": ("書き出すフォルダ", "Folder to write to."),
+    "ledger.archive.month": ("月(UTC)。省略時は前月", "Month (UTC), as 2026-10; by default the last whole one."),
     "ledger.rotate-key.help": (
         "新しい署名鍵に替える。古い鍵が新しい鍵を保証し、台帳に記録される。",
         "Go on with a new signing key, for which the old one vouches; the ledger records it.",
@@ -108,6 +127,12 @@ LEDGER_SAID: Table = {
     "ledger.witness.removed": ("証人 {name} を外しました", "The witness {name} may cosign no more"),
     "ledger.witness.last": ("最後に連署されたチェックポイント: {size} 件", "Last cosigned with {size} entries"),
     "ledger.corrected": ("訂正 {correction}: {state}", "Correction {correction}: {state}"),
+    "ledger.reconciled": (
+        "一致 {matched}、こちらにない {here}、相手にない {there}、相違 {different}",
+        "{matched} matched, {here} missing here, {there} missing there, {different} different",
+    ),
+    "ledger.archived": ("{file}: {month} のフロー {flows} 件", "{file}: {flows} flows of {month}"),
+    "verify.archive": ("{month} のフロー {flows} 件", "{flows} flows of {month}"),
     "ledger.rotated": (
         "新しい署名鍵: {signer}(指紋 {fingerprint})",
         "New signing key: {signer} (fingerprint {fingerprint})",

@@ -33,7 +33,12 @@ def verify(
     keys = [read_key(text) for text in trust or ()]
     earlier = None if since is None else read_file(since, "--since").decode("utf-8", "replace")
     with _mapped(file) as data, session.busy("verify.busy"):
-        verdict = check(data, trust=keys, since=earlier)
+        if bytes(data[:4]) == b"PAR1":
+            from broker.metering.ledger.archive import check as check_archive
+
+            verdict = check_archive(data, trust=keys)
+        else:
+            verdict = check(data, trust=keys, since=earlier)
     if as_json:
         session.json(verdict.to_dict())
     else:
@@ -77,8 +82,11 @@ def _show(session: Session, verdict: Verdict) -> None:
     if not verdict.holds:
         session.say("verify.refused", "bold red", count=len(verdict.faults))
         return
-    counted = facts["report"]["corrected"]
-    session.say("verify.figures", **{name: counted[name] for name in ("uses", "flows", "entities", "bytes")})
+    if "report" in facts:
+        counted = facts["report"]["corrected"]
+        session.say("verify.figures", **{name: counted[name] for name in ("uses", "flows", "entities", "bytes")})
+    else:
+        session.say("verify.archive", month=facts["month"], flows=facts["flows"])
     for witness in facts["witnesses"]:
         session.say("verify.witness", "green", witness=witness["key"])
     if not facts["witnesses"]:

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from broker.store import ledger
+from broker.store.database import Database
+from schemas.ledger.checkpoint import read_checkpoint
+
+_TOKYO = ZoneInfo("Asia/Tokyo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,26 @@ class NoLedger:
 
     async def span(self, since: date, until: date) -> tuple[int, int] | None:
         return None
+
+
+class StoredLedger:
+    """The ledger of this gateway. A checkpoint that a witness has co-signed goes before a newer one that none has."""
+
+    def __init__(self, database: Database) -> None:
+        self._ledger = ledger.Ledger(database)
+
+    async def standing(self) -> Standing | None:
+        found = await self._ledger.latest(witnessed=True) or await self._ledger.latest()
+        if found is None:
+            return None
+        signed = read_checkpoint(found.note)
+        names = tuple(signature.name for signature in signed.note.signatures[1:])
+        return Standing(found.size, found.root.hex(), found.note, names)
+
+    async def span(self, since: date, until: date) -> tuple[int, int] | None:
+        first, end = (datetime.combine(day, time(), _TOKYO) for day in (since, until))
+        found = await self._ledger.range_of(first, end)
+        return found if found[0] < found[1] else None
 
 
 def described(standing: Standing | None, span: tuple[int, int] | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import asyncpg
@@ -32,7 +32,7 @@ from schemas.ledger.tree import (
 _ENTRIES = f"""
     SELECT s.seq, s.leaf, convert_to(CASE WHEN s.form = {FLOW}
         THEN {FLOW_HEAD} || s.seq::text || {FLOW_TAIL}
-        ELSE {EVENT_HEAD} || s.seq::text || {EVENT_TAIL} END, 'UTF8') AS text
+        ELSE {EVENT_HEAD} || s.seq::text || {EVENT_TAIL} END, 'UTF8') AS text, s.time
     FROM (SELECT * FROM ledger_entries WHERE seq >= $1 AND seq < $2 ORDER BY seq) AS s
     LEFT JOIN flows AS f ON f.request = s.request AND f.id = s.id AND f.time = s.time
     LEFT JOIN ledger_events AS e ON e.id = s.id
@@ -92,6 +92,7 @@ class StoredEntry:
     seq: int
     leaf: bytes
     text: bytes | None
+    time: datetime
 
 
 class Ledger:
@@ -166,6 +167,20 @@ class Ledger:
     async def hashes(self, wanted: Iterable[Subtree]) -> dict[Subtree, bytes]:
         async with self._database.connection() as connection:
             return await subtree_hashes(connection, list(wanted))
+
+    async def archived(self, month: date, file: str, digest: str, entries: int, size: int) -> None:
+        """Note that a month's flows were written to a file (its name and SHA-256) under a checkpoint of `size`."""
+        async with self._database.connection() as connection:
+            await connection.execute(
+                "INSERT INTO ledger_archives (month, file, sha256, entries, size, written)"
+                " VALUES ($1, $2, $3, $4, $5, now()) ON CONFLICT (month) DO UPDATE SET file = excluded.file,"
+                " sha256 = excluded.sha256, entries = excluded.entries, size = excluded.size, written = now()",
+                month.replace(day=1),
+                file,
+                digest,
+                entries,
+                size,
+            )
 
     async def settled(self, flow: UUID) -> bool:
         """Whether there is such a flow that waits to be numbered, or an entry that waits to be signed for."""

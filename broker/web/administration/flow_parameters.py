@@ -93,8 +93,11 @@ def _limit(given: Mapping[str, str]) -> int:
 
 
 def _time(given: Mapping[str, str], name: str) -> datetime | None:
+    return time_of(name, given.get(name))
+
+
+def time_of(name: str, text: str | None) -> datetime | None:
     """RFC 3339; without an offset it is UTC. In a URL a "+" that was not encoded arrives as a space."""
-    text = given.get(name)
     if text is None:
         return None
     try:

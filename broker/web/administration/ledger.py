@@ -13,7 +13,7 @@ from broker.store.corrections import Corrections
 from broker.store.database import Database
 from broker.store.ledger import Ledger, StoredCheckpoint, missing
 from broker.store.ledger_witnesses import Witnesses
-from broker.web.administration import corrections
+from broker.web.administration import corrections, reconciliation
 from broker.web.endpoint import fold
 from schemas.errors import BadRequestData, BodyTooLarge, InvalidRequest, NotFound
 from schemas.ledger.checkpoint import read_checkpoint
@@ -36,6 +36,7 @@ def all_routes(database: Database, callers: Callers) -> list[APIRouter]:
     return [
         routes(Ledger(database), Witnesses(database), callers),
         corrections.routes(Corrections(database), callers),
+        reconciliation.routes(database, callers),
     ]
 
 
