@@ -39,12 +39,11 @@ def test_one_flow_for_each_source_that_was_contacted() -> None:
 @pytest.mark.parametrize("cached", [True, False])
 def test_a_cached_answer_says_so(cached: bool) -> None:
     (flow,) = record(
-        [(Provider("p"), Outcome("p", Status.OK))],
+        [(Provider("p"), Outcome("p", Status.OK, cache_hit=cached))],
         consumer=Consumer("s"),
         operation="retrieve",
         types=(),
         request=uuid7(),
         time=datetime.now(UTC),
-        cache_hit=cached,
     )
     assert flow.cache_hit is cached
