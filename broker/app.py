@@ -26,7 +26,9 @@ from broker.harvest.catalogue import Catalogue
 from broker.identity.agreements.desk import Desk
 from broker.identity.agreements.in_force import InForce
 from broker.identity.callers import Callers
+from broker.identity.provider import Provider as OpenIdProvider
 from broker.identity.secrets import SecretBox, load_key
+from broker.identity.tokens import token_reader
 from broker.kpi.evidence import StoredLedger
 from broker.kpi.programme import Programme
 from broker.kpi.rolling import Roller
@@ -82,6 +84,7 @@ class House:
     services: ServiceStore
     agreements: Agreements
     in_force: InForce
+    issuer: OpenIdProvider
     desk: Desk
     entities: Entities
     settler: Settler
@@ -119,6 +122,7 @@ class House:
         await self.in_force.quotas.close()
         await self.sequencer.stop()
         await self.registry.close()
+        await self.issuer.close()
         await self.contexts.close()
         await self.upstream.close()
         await self.database.close()
@@ -192,7 +196,12 @@ async def _furnish(
     )
     notifying = make_notifying(settings, database, entities, platforms, box, contexts, upstream, guard, gateway, local)
     services = ServiceStore(database)
-    callers = Callers(open_access=settings.open_access, admin_key=keys.admin_key(settings.admin_key, home))
+    issuer = OpenIdProvider(upstream, settings.oidc_issuer)
+    callers = Callers(
+        open_access=settings.open_access,
+        admin_key=keys.admin_key(settings.admin_key, home),
+        tokens=token_reader(settings, issuer),
+    )
     tenants = Tenants(TenantNames(database), registry)
     loading = Loading(
         platforms=platforms,
@@ -228,6 +237,7 @@ async def _furnish(
         services=services,
         agreements=agreements,
         in_force=in_force,
+        issuer=issuer,
         desk=Desk(agreements, settings.secretariat_approves, loading.agreements),
         entities=entities,
         settler=settler,
@@ -281,6 +291,7 @@ async def _keep_up(house: House) -> None:
     while True:
         await asyncio.sleep(house.settings.probe_interval_s)
         try:
+            await house.services.used(house.callers.used())
             await house.enrolment.remove_expired()
             for source in house.registry.sources():
                 if source.network and source.breaker.closed and _unproven(source.platform):

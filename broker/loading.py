@@ -6,7 +6,7 @@ import asyncio
 
 from broker.contexts.loader import ContextLoader
 from broker.identity.agreements.in_force import InForce
-from broker.identity.callers import Callers
+from broker.identity.callers import Callers, Known
 from broker.identity.secrets import SecretBox
 from broker.notify.index import SubscriptionIndex
 from broker.registry.registry import Registry
@@ -96,7 +96,17 @@ class Loading:
     async def services(self) -> None:
         async with self._lock:
             known = await self._services.by_key_hash()
-            self._callers.replace({k: s.consumer for k, s in known.items() if not s.disabled})
+            self._callers.replace(
+                {
+                    digest: Known(
+                        key.service.consumer,
+                        key.service.roles,
+                        None if key.expires_at is None else key.expires_at.timestamp(),
+                    )
+                    for digest, key in known.items()
+                    if not key.service.disabled
+                }
+            )
 
     async def local_types(self) -> None:
         async with self._lock:

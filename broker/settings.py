@@ -20,6 +20,9 @@ from schemas.ngsi_ld.context import CORE
 PREFIX = "KAKEHASHI_"
 
 
+_CLAIM = "(service|organisation|project|area|roles)=[^,=]+"
+
+
 class Access(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
@@ -49,6 +52,26 @@ class Settings(BaseModel):
     sequencer: Annotated[
         bool, Field(description="Number and sign the ledger in the workers; off: `kakehashi ledger sequence` does it")
     ] = True
+    oidc_issuer: Annotated[
+        str, Field(description="Issuer (URL) whose bearer tokens are taken beside API keys", pattern="^(https?://.+)?$")
+    ] = ""
+    oidc_audience: Annotated[str, Field(description="Audience that a token must be for")] = "kakehashi"
+    oidc_algorithms: Annotated[
+        str,
+        Field(
+            description="Algorithms that a token may be signed by (asymmetric ones only)",
+            pattern="^((RS|PS|ES)(256|384|512)|EdDSA|Ed25519)(,((RS|PS|ES)(256|384|512)|EdDSA|Ed25519))*$",
+        ),
+    ] = "RS256,PS256,ES256,EdDSA,Ed25519"
+    oidc_claims: Annotated[
+        str,
+        Field(
+            description="Where a token has service, organisation, project, area and roles: name=path, comma-separated",
+            pattern=f"^({_CLAIM}(,{_CLAIM})*)?$",
+        ),
+    ] = ""
+    oidc_role_prefix: Annotated[str, Field(description="What stands before our roles in a token")] = "kakehashi-"
+    oidc_leeway_s: Annotated[int, Field(ge=0, le=300, description="How far clocks may differ, for tokens")] = 30
     alias: Annotated[
         str,
         Field(

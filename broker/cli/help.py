@@ -161,6 +161,14 @@ HELP: Table = {
     "service.organisation": ("運営組織", "Organisation that runs it."),
     "service.project": ("プロジェクト", "Project that it belongs to."),
     "service.area": ("本拠エリア(他エリアのデータ利用は「エリア横断」)", "Home area: data of any other is cross-area."),
+    "service.role": (
+        "役割: service、operator、secretariat、auditor、administrator(複数可)",
+        "service, operator, secretariat, auditor or administrator; may be repeated.",
+    ),
+    "service.keep": (
+        "古いキーをあと何時間有効にするか(0: ただちに無効)",
+        "For how many hours the old key is good beside the new one; 0: it ends at once.",
+    ),
     "service.batch": ("バッチ処理のサービス(KPIで分けて数える)", "It asks in batches; counted apart in the KPIs."),
     "admin-key.help": ("管理用キーの場所", "Where the administration's key is."),
     "admin-key.show": ("キーそのものを表示", "Print the key itself."),

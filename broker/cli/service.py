@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,10 +15,11 @@ from broker.cli.platform_view import cell
 from broker.cli.session import Session, session_of
 from broker.demo.home import home_of
 from broker.settings import load
+from schemas.roles import Role
 
 if TYPE_CHECKING:
     from broker.app import House
-    from broker.store.services import Service
+    from broker.store.services import Key, Service
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 
@@ -34,6 +36,7 @@ def add(
     project: Annotated[str | None, typer.Option(help="service.project")] = None,
     area: Annotated[str | None, typer.Option(help="service.area")] = None,
     batch: Annotated[bool, typer.Option("--batch", help="service.batch")] = False,
+    role: Annotated[list[Role] | None, typer.Option("--role", metavar="ROLE", help="service.role")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Prints the key, once."""
@@ -43,7 +46,8 @@ def add(
         from broker.store.services import Kind, Service
 
         kind = Kind.BATCH if batch else Kind.INTERACTIVE
-        return await house.services.create(Service(id, name, organisation, project, area, kind))
+        roles = frozenset(role or [Role.SERVICE])
+        return await house.services.create(Service(id, name, organisation, project, area, kind, roles=roles))
 
     service, key = session.with_house(work)
     if as_json:
@@ -57,24 +61,28 @@ def add(
 def list_all(context: typer.Context, as_json: AsJson = False) -> None:
     """In order of id."""
     session = session_of(context)
-    services = session.with_house(lambda house: house.services.all())
+    services, keys = session.with_house(_with_keys)
     if as_json:
-        session.json([_shown(s) for s in services])
+        session.json([_shown(s) | {"keys": _keys(keys.get(s.id, []))} for s in services])
     elif not services:
         session.say("service.none", "dim")
     else:
-        session.out.print(_table(session, services))
+        session.out.print(_table(session, services, keys))
 
 
 @app.command("show", cls=Command, help="service.show.help")
 def show(context: typer.Context, service: ServiceId, as_json: AsJson = False) -> None:
     """Never with its key."""
     session = session_of(context)
-    found = session.with_house(lambda house: house.services.get(service))
+
+    async def work(house: House) -> tuple[Service, dict[str, list[Key]]]:
+        return await house.services.get(service), await house.services.keys()
+
+    found, keys = session.with_house(work)
     if as_json:
-        session.json(_shown(found))
+        session.json(_shown(found) | {"keys": _keys(keys.get(found.id, []))})
     else:
-        session.out.print(_table(session, [found]))
+        session.out.print(_table(session, [found], keys))
 
 
 @app.command("disable", cls=Command, help="service.disable.help")
@@ -90,10 +98,15 @@ def enable(context: typer.Context, service: ServiceId) -> None:
 
 
 @app.command("rotate", cls=Command, help="service.rotate.help")
-def rotate(context: typer.Context, service: ServiceId, as_json: AsJson = False) -> None:
-    """Prints the new key, once; the old one is worth nothing from then on."""
+def rotate(
+    context: typer.Context,
+    service: ServiceId,
+    keep: Annotated[float, typer.Option("--keep", metavar="HOURS", min=0, max=8760, help="service.keep")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Prints the new key, once; the old one is worth nothing from then on, or after the hours to keep it."""
     session = session_of(context)
-    key = session.with_house(lambda house: house.services.renew_key(service))
+    key = session.with_house(lambda house: house.services.renew_key(service, keep=timedelta(hours=keep)))
     if as_json:
         session.json({"id": service, "key": key})
         return
@@ -146,6 +159,22 @@ def _show_key(session: Session, key: str) -> None:
     session.out.print(Text(key), soft_wrap=True)
 
 
+async def _with_keys(house: House) -> tuple[list[Service], dict[str, list[Key]]]:
+    return await house.services.all(), await house.services.keys()
+
+
+def _keys(keys: list[Key]) -> list[dict[str, Any]]:
+    """Of the keys that hold: since when, until when, and when last used."""
+    return [
+        {
+            "created_at": key.created_at.isoformat(),
+            "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),
+            "last_used": None if key.last_used is None else key.last_used.isoformat(timespec="seconds"),
+        }
+        for key in keys
+    ]
+
+
 def _shown(service: Service) -> dict[str, Any]:
     return {
         "id": service.id,
@@ -155,18 +184,22 @@ def _shown(service: Service) -> dict[str, Any]:
         "area": service.area,
         "kind": service.kind.value,
         "disabled": service.disabled,
+        "roles": sorted(service.roles),
         "created_at": None if service.created_at is None else service.created_at.isoformat(),
     }
 
 
-def _table(session: Session, services: list[Service]) -> Table:
+def _table(session: Session, services: list[Service], keys: dict[str, list[Key]]) -> Table:
     words = session.words
     table = Table(title=words("service.title"))
-    for column in ("id", "name", "organisation", "project", "area", "kind", "state"):
+    for column in ("id", "name", "organisation", "project", "area", "kind", "roles", "used", "state"):
         table.add_column(words(f"service.col.{column}"), overflow="fold")
     for s in services:
         off = Text(words("service.state.off"), style="red")
         on = Text(words("service.state.on"), style="green")
-        plain = (s.id, s.name, s.organisation, s.project, s.area, words(f"service.kind.{s.kind.value}"))
+        last = max((k.last_used for k in keys.get(s.id, ()) if k.last_used is not None), default=None)
+        used = None if last is None else f"{last:%Y-%m-%d %H:%M}Z"
+        kind = words(f"service.kind.{s.kind.value}")
+        plain = (s.id, s.name, s.organisation, s.project, s.area, kind, ", ".join(sorted(s.roles)), used)
         table.add_row(*map(cell, plain), off if s.disabled else on)
     return table

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Protocol
 
 from schemas.errors import Forbidden, Unauthorized
 from schemas.flow import ANONYMOUS, Consumer
@@ -31,19 +33,49 @@ class Caller:
         return self.admin or not self.roles.isdisjoint(roles)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whose a key is. `expires`: seconds of the epoch from which on it is nobody's."""
+
+    consumer: Consumer
+    roles: frozenset[Role] = frozenset({Role.SERVICE})
+    expires: float | None = None
+
+
+class Tokens(Protocol):
+    """What is needed of `broker.identity.tokens.TokenReader`."""
+
+    def caller(self, token: bytes, digest: bytes) -> tuple[Caller, Caller] | None: ...
+    async def prepare(self, token: bytes) -> None: ...
+
+
 class Callers:
     """Keys are 256 random bits, so a plain SHA-256 is a safe index; secrets are looked up by digest, never compared."""
 
-    def __init__(self, *, open_access: bool, admin_key: str) -> None:
+    def __init__(self, *, open_access: bool, admin_key: str, tokens: Tokens | None = None) -> None:
         self._open = open_access
         self._admin = sha256(admin_key.encode()).digest() if admin_key else None
+        self._tokens = tokens
         self._by_key: dict[bytes, tuple[Caller, Caller]] = {}
+        self._expiring: dict[bytes, float] = {}
+        self._used: set[bytes] = set()
 
-    def replace(self, consumers: Mapping[bytes, Consumer]) -> None:
+    def replace(self, known: Mapping[bytes, Known]) -> None:
         """Take over the services that may ask now, by the SHA-256 of their keys."""
-        self._by_key = {
-            key: (Caller(consumer), Caller(replace(consumer, batch=True))) for key, consumer in consumers.items()
-        }
+        self._by_key = {key: callers_of(one.consumer, one.roles) for key, one in known.items()}
+        self._expiring = {key: one.expires for key, one in known.items() if one.expires is not None}
+
+    def used(self) -> set[bytes]:
+        """The hashes of the keys that were used since this was called last."""
+        found, self._used = self._used, set()
+        return found
+
+    async def prepare(self, headers: dict[bytes, bytes]) -> None:
+        """Have what is needed to judge the token of a request, if it brings one: `identify` waits for nothing."""
+        if self._tokens is not None:
+            token = _token(headers)
+            if token is not None and token.count(b".") == 2:
+                await self._tokens.prepare(token)
 
     def identify(self, headers: dict[bytes, bytes]) -> Caller:
         """The caller of a request (header names in lower case). Unauthorized if nobody we know asks.
@@ -54,8 +86,15 @@ class Callers:
         if token is not None:
             digest = sha256(token).digest()
             found = self._by_key.get(digest)
+            if found is not None and digest in self._expiring and time.time() >= self._expiring[digest]:
+                found = None
             if found is not None:
+                self._used.add(digest)
                 return found[headers.get(b"kakehashi-use") == b"batch"]
+            if self._tokens is not None and token.count(b".") == 2:
+                found = self._tokens.caller(token, digest)
+                if found is not None:
+                    return found[headers.get(b"kakehashi-use") == b"batch"]
             if self._admin is not None and hmac.compare_digest(digest, self._admin):
                 return Caller(Consumer("administration"), admin=True)
             if not self._open:
@@ -78,6 +117,12 @@ class Callers:
         if not caller.admin:
             raise Forbidden(_HOW_ADMIN)
         return caller
+
+
+def callers_of(consumer: Consumer, roles: frozenset[Role]) -> tuple[Caller, Caller]:
+    """As it asks by itself, and as it asks in a batch."""
+    admin = Role.ADMINISTRATOR in roles
+    return Caller(consumer, admin, roles), Caller(replace(consumer, batch=True), admin, roles)
 
 
 def _token(headers: dict[bytes, bytes]) -> bytes | None:

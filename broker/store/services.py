@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import asyncpg
@@ -15,10 +16,12 @@ from broker.store.feed import bump
 from broker.store.text import require_key, require_storable, storable
 from schemas.errors import AlreadyExists, NotFound
 from schemas.flow import Consumer
+from schemas.roles import Role
 
 FEED = "services"
 
 _PREFIX = "kk_"
+_NEW_KEY = "INSERT INTO service_keys (hash, service, created_at) VALUES ($1, $2, $3)"
 
 
 class Kind(StrEnum):
@@ -38,12 +41,24 @@ class Service:
     """Home area: data of any other is cross-area."""
     kind: Kind = Kind.INTERACTIVE
     disabled: bool = False
+    roles: frozenset[Role] = frozenset({Role.SERVICE})
+    """An operator's area is its home area."""
     created_at: datetime | None = None
     """Set by the store."""
 
     @property
     def consumer(self) -> Consumer:
         return Consumer(self.id, self.organisation, self.project, self.area, batch=self.kind is Kind.BATCH)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Of a key only this is kept, and its hash. `last_used` is right to a minute or so."""
+
+    service: Service
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used: datetime | None = None
 
 
 def new_key() -> str:
@@ -67,11 +82,28 @@ class Services:
         async with self._database.connection() as connection:
             return [_service(row) for row in await connection.fetch("SELECT * FROM services ORDER BY id")]
 
-    async def by_key_hash(self) -> dict[bytes, Service]:
-        """Every service, the disabled ones too, by `hash_key` of its key: to be held in memory."""
+    async def by_key_hash(self) -> dict[bytes, Key]:
+        """Every key that holds, of the disabled services too, by `hash_key` of it: to be held in memory."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch("SELECT * FROM services")
-            return {row["key_hash"]: _service(row) for row in rows}
+            rows = await connection.fetch(
+                "SELECT s.*, k.hash, k.created_at AS made, k.expires_at, k.last_used FROM service_keys k"
+                " JOIN services s ON s.id = k.service WHERE k.expires_at IS NULL OR k.expires_at > now()"
+            )
+        return {r["hash"]: Key(_service(r), r["made"], r["expires_at"], r["last_used"]) for r in rows}
+
+    async def keys(self) -> dict[str, list[Key]]:
+        """The keys that hold of every service, newest first."""
+        found: dict[str, list[Key]] = {}
+        for key in (await self.by_key_hash()).values():
+            found.setdefault(key.service.id, []).append(key)
+        return {name: sorted(keys, key=lambda k: k.created_at, reverse=True) for name, keys in found.items()}
+
+    async def used(self, hashes: Collection[bytes]) -> None:
+        """These keys were used just now."""
+        if not hashes:
+            return
+        async with self._database.connection() as connection:
+            await connection.execute("UPDATE service_keys SET last_used = now() WHERE hash = ANY($1)", list(hashes))
 
     async def get(self, service: str) -> Service:
         """Raises `NotFound`."""
@@ -88,12 +120,12 @@ class Services:
             try:
                 row = await connection.fetchrow(
                     "INSERT INTO services"
-                    " (id, name, organisation, project, area, kind, disabled, created_at, key_hash)"
+                    " (id, name, organisation, project, area, kind, disabled, roles, created_at)"
                     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *",
                     *_values(service),
                     datetime.now(UTC),
-                    hash_key(key),
                 )
+                await connection.execute(_NEW_KEY, hash_key(key), service.id, datetime.now(UTC))
             except asyncpg.UniqueViolationError:
                 raise AlreadyExists(f"There is a service {service.id} already.", field="id") from None
             await bump(connection, FEED)
@@ -103,7 +135,8 @@ class Services:
         """Replace all but key and time of creation. Raises `NotFound`, `BadRequestData`."""
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(
-                "UPDATE services SET name = $2, organisation = $3, project = $4, area = $5, kind = $6, disabled = $7"
+                "UPDATE services SET name = $2, organisation = $3, project = $4, area = $5, kind = $6, disabled = $7,"
+                " roles = $8"
                 " WHERE id = $1 RETURNING *",
                 *_values(service),
             )
@@ -112,13 +145,21 @@ class Services:
             await bump(connection, FEED)
         return _service(row)
 
-    async def renew_key(self, service: str) -> str:
-        """A new key; the old one is worth nothing from then on. Raises `NotFound`."""
+    async def renew_key(self, service: str, *, keep: timedelta = timedelta(0)) -> str:
+        """A new key. The newest of the old ones is good for `keep` longer, the others for nothing. `NotFound`."""
         key = new_key()
         async with self._database.transaction() as connection:
-            statement = "UPDATE services SET key_hash = $2 WHERE id = $1 RETURNING true"
-            if not await connection.fetchval(statement, _text(service), hash_key(key)):
+            if not await connection.fetchval("SELECT true FROM services WHERE id = $1 FOR UPDATE", _text(service)):
                 raise _missing(service)
+            now = datetime.now(UTC)
+            await connection.execute(
+                "DELETE FROM service_keys WHERE service = $1 AND hash NOT IN (SELECT hash FROM service_keys"
+                " WHERE service = $1 ORDER BY created_at DESC, hash LIMIT $2)",
+                service,
+                1 if keep > timedelta(0) else 0,
+            )
+            await connection.execute("UPDATE service_keys SET expires_at = $2 WHERE service = $1", service, now + keep)
+            await connection.execute(_NEW_KEY, hash_key(key), service, now)
             await bump(connection, FEED)
         return key
 
@@ -141,13 +182,13 @@ def _text(service: str) -> str:
     return service
 
 
-def _values(service: Service) -> tuple[str | bool | None, ...]:
+def _values(service: Service) -> tuple[str | bool | list[str] | None, ...]:
     require_key(service.id, "id")
     texts = {name: getattr(service, name) for name in ("id", "name", "organisation", "project", "area")}
     for name, text in texts.items():
         if text is not None:
             require_storable(text, name)
-    return (*texts.values(), service.kind.value, service.disabled)
+    return (*texts.values(), service.kind.value, service.disabled, sorted(service.roles))
 
 
 def _service(row: asyncpg.Record) -> Service:
@@ -159,5 +200,6 @@ def _service(row: asyncpg.Record) -> Service:
         area=row["area"],
         kind=Kind(row["kind"]),
         disabled=row["disabled"],
+        roles=frozenset(map(Role, row["roles"])),
         created_at=row["created_at"],
     )

@@ -99,6 +99,7 @@ class Endpoint:
         tenants: Tenants | None = None,
         identify: Callable[[dict[bytes, bytes]], object] | None = None,
         creates: frozenset[str] = frozenset(),
+        prepare: Callable[[dict[bytes, bytes]], Awaitable[None]] | None = None,
         **methods: Handler,
     ) -> None:
         self.name = name
@@ -107,6 +108,7 @@ class Endpoint:
         self._tenants = tenants
         self._identify = identify
         self._creates = creates
+        self._prepare = prepare
         self._methods = methods
         if "GET" in methods and "HEAD" not in methods:
             self._methods["HEAD"] = methods["GET"]
@@ -128,6 +130,8 @@ class Endpoint:
             reply = Reply(status, body, headers)
         else:
             try:
+                if self._prepare is not None:
+                    await self._prepare(call.headers)
                 reply = await (handler(call) if tenant is None else self._in_tenant(call, handler, method))
             except Exception as e:
                 status, headers, body = problem(e)

@@ -42,9 +42,11 @@ class Recorded:
     def __init__(self, source: NgsiLdSource) -> None:
         self.source = source
         self.asked: list[str] = []
+        self.headers: list[dict[str, str]] = []
 
     def __call__(self, request: Any) -> Any:
         self.asked.append(request.target)
+        self.headers.append(request.headers)
         return self.source(request)
 
 

@@ -9,6 +9,7 @@ from cli_process import Cli
 
 from broker.store.database import Database
 from broker.store.services import Kind, Services, hash_key
+from schemas.roles import Role
 
 
 async def test_add_prints_the_key_once(cli: Cli, database: Database) -> None:
@@ -20,7 +21,7 @@ async def test_add_prints_the_key_once(cli: Cli, database: Database) -> None:
     assert "once only" in added.err
     assert key not in added.err
     services = Services(database)
-    found = (await services.by_key_hash())[hash_key(key)]
+    found = (await services.by_key_hash())[hash_key(key)].service
     assert (found.id, found.name, found.organisation, found.project, found.area) == ("map", "Map", "Org", "P", "toyosu")
     assert found.kind is Kind.BATCH
     for command in (("list",), ("show", "map"), ("list", "--json"), ("show", "map", "--json")):
@@ -41,10 +42,25 @@ async def test_disable_enable_rotate_remove(cli: Cli, database: Database) -> Non
     second = cli("service", "rotate", "s", "--json").json()["key"]
     known = await services.by_key_hash()
     assert hash_key(first) not in known
-    assert known[hash_key(second)].id == "s"
+    assert known[hash_key(second)].service.id == "s"
+    third = cli("service", "rotate", "s", "--keep", "2", "--json").json()["key"]
+    known = await services.by_key_hash()
+    assert set(known) == {hash_key(second), hash_key(third)}
+    await services.used([hash_key(third)])
+    newest, older = cli("service", "show", "s", "--json").json()["keys"]
+    assert (newest["expires_at"], older["last_used"]) == (None, None)
+    assert newest["last_used"] is not None
+    assert older["expires_at"] is not None
     assert cli("service", "remove", "s").code == 0
     assert await services.all() == []
     assert cli("service", "list", "--json").json() == []
+
+
+async def test_roles(cli: Cli, database: Database) -> None:
+    assert cli("service", "add", "--id", "o", "--role", "operator", "--role", "auditor").code == 0
+    assert (await Services(database).get("o")).roles == {Role.OPERATOR, Role.AUDITOR}
+    assert cli("service", "show", "o", "--json").json()["roles"] == ["auditor", "operator"]
+    assert cli("service", "add", "--id", "p", "--role", "king").code == 2
 
 
 @pytest.mark.parametrize("command", ["show", "disable", "enable", "rotate", "remove"])

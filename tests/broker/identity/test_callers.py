@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from broker.identity.callers import Callers
+from broker.identity.callers import Callers, Known
 from schemas.errors import Forbidden, Unauthorized
 from schemas.flow import ANONYMOUS, Consumer
 from schemas.roles import Role
@@ -17,7 +17,7 @@ APP, NIGHTLY = Consumer("app", "Org", "Project", "toyosu"), Consumer("nightly", 
 
 def made(*, open_access: bool = False, admin: str = ADMIN) -> Callers:
     callers = Callers(open_access=open_access, admin_key=admin)
-    callers.replace({sha256(b"kk_app").digest(): APP, sha256(b"kk_nightly").digest(): NIGHTLY})
+    callers.replace({sha256(b"kk_app").digest(): Known(APP), sha256(b"kk_nightly").digest(): Known(NIGHTLY)})
     return callers
 
 
@@ -53,6 +53,18 @@ def test_nobody_else_gets_in_when_it_is_closed(headers: dict[bytes, bytes]) -> N
         made().identify(headers)
     assert "kakehashi service add" in raised.value.detail
     assert raised.value.value is None, "a key that was sent is not sent back"
+
+
+def test_a_key_ends_when_its_time_is_over_and_its_use_is_known() -> None:
+    callers = made()
+    past, future = (sha256(name).digest() for name in (b"past", b"future"))
+    operator = frozenset({Role.OPERATOR})
+    callers.replace({past: Known(APP, expires=1.0), future: Known(APP, operator, expires=4e9)})
+    with pytest.raises(Unauthorized):
+        callers.identify(bearer("past"))
+    assert callers.identify(bearer("future")).roles == operator
+    assert callers.used() == {future}
+    assert callers.used() == set()
 
 
 def test_a_key_that_was_taken_back_is_worth_nothing() -> None:

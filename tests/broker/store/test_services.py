@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -22,7 +23,7 @@ def services(database: Database) -> Services:
 async def test_a_service_is_found_by_the_hash_of_its_key(services: Services, database: Database) -> None:
     stored, key = await services.create(APP)
     assert key.startswith("kk_")
-    assert await services.by_key_hash() == {hash_key(key): stored}
+    assert {h: k.service for h, k in (await services.by_key_hash()).items()} == {hash_key(key): stored}
     assert stored == await services.get(APP.id)
     assert replace(stored, created_at=None) == APP
     assert stored.consumer == Consumer("shelter-app", "協議会", "令和8年度", "toyosu", batch=True)
@@ -48,10 +49,22 @@ async def test_update_disable_and_renew(services: Services) -> None:
     changed = await services.update(replace(stored, disabled=True, kind=Kind.INTERACTIVE, area=None))
     assert changed == replace(stored, disabled=True, kind=Kind.INTERACTIVE, area=None)
     renewed = await services.renew_key(APP.id)
-    assert await services.by_key_hash() == {hash_key(renewed): changed}
+    assert {h: k.service for h, k in (await services.by_key_hash()).items()} == {hash_key(renewed): changed}
     assert renewed != key
     await services.delete(APP.id)
     assert await services.all() == []
+
+
+async def test_two_keys_hold_at_once_and_never_three(services: Services) -> None:
+    _, first = await services.create(APP)
+    second = await services.renew_key(APP.id, keep=timedelta(hours=1))
+    held = await services.by_key_hash()
+    assert set(held) == {hash_key(first), hash_key(second)}
+    assert held[hash_key(second)].expires_at is None
+    third = await services.renew_key(APP.id, keep=timedelta(hours=1))
+    assert set(await services.by_key_hash()) == {hash_key(second), hash_key(third)}
+    fourth = await services.renew_key(APP.id, keep=timedelta(microseconds=1))
+    assert set(await services.by_key_hash()) == {hash_key(fourth)}, "the one before has expired"
 
 
 @pytest.mark.parametrize("unknown", ["nobody", "\0", "\udc80"])
