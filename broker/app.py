@@ -27,7 +27,7 @@ from broker.identity.agreements.desk import Desk
 from broker.identity.agreements.in_force import InForce
 from broker.identity.callers import Callers
 from broker.identity.provider import Provider as OpenIdProvider
-from broker.identity.secrets import SecretBox, load_key
+from broker.identity.secrets import SecretBox, open_box
 from broker.identity.tokens import token_reader
 from broker.kpi.evidence import StoredLedger
 from broker.kpi.programme import Programme
@@ -179,7 +179,7 @@ async def _furnish(
         room=Room(settings.cache_bytes, settings.cache_stale_s, share=settings.coalesce),
     )
     platforms = Platforms(database)
-    box = SecretBox(load_key(settings.secret_key, home))
+    box = open_box(settings.secret_key, settings.secret_key_old, home)
     settler = await Settler.start(url)
     metrics = Metrics()
     sequencer = _sequencer(settings, home, url)

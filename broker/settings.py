@@ -42,6 +42,9 @@ class Settings(BaseModel):
     secret_key: Annotated[
         str, Field(description="Key of stored credentials; unset: one is made in the home", repr=False)
     ] = ""
+    secret_key_old: Annotated[
+        str, Field(description="Former secret keys, comma-separated, until secrets are rotated", repr=False)
+    ] = ""
     admin_key: Annotated[
         str, Field(description="Key of the administration; unset: one is made in the home", repr=False)
     ] = ""
@@ -185,7 +188,7 @@ def load(environ: Mapping[str, str] | None = None, **override: Any) -> Settings:
     except ValidationError as e:
         first = e.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "?"
-        secret = name in ("secret_key", "admin_key", "ledger_key")
+        secret = name in ("secret_key", "secret_key_old", "admin_key", "ledger_key")
         raise SettingsError(
             f"{PREFIX}{name.upper()} (from {origin.get(name, 'the default')}): {first['msg']}",
             field=f"{PREFIX}{name.upper()}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from broker.cli.catalog_texts import CATALOG_HELP
 from broker.cli.kpi_texts import KPI_HELP
 from broker.cli.ledger_texts import LEDGER_HELP
+from broker.cli.trust_texts import TRUST_HELP
 from broker.demo.language import Table
 
 HELP: Table = {
@@ -209,4 +210,5 @@ HELP: Table = {
     **CATALOG_HELP,
     **KPI_HELP,
     **LEDGER_HELP,
+    **TRUST_HELP,
 }

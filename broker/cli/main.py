@@ -11,6 +11,7 @@ import typer
 
 from broker.cli import (
     about,
+    agreement,
     catalog,
     demo,
     flows,
@@ -20,6 +21,7 @@ from broker.cli import (
     plan,
     platform,
     project,
+    secrets,
     serve,
     service,
     verify,
@@ -43,6 +45,8 @@ app.command("serve", cls=Command, help="serve.help")(serve.serve)
 app.command("demo", cls=Command, help="demo.help")(demo.demo)
 app.add_typer(platform.app, name="platform", help="platform.help")
 app.add_typer(service.app, name="service", help="service.help")
+app.add_typer(agreement.app, name="agreement", help="agreement.help")
+app.add_typer(secrets.app, name="secrets", help="secrets.help")
 app.command("admin-key", cls=Command, help="admin-key.help")(service.admin_key)
 app.add_typer(project.app, name="project", help="project.help")
 kpi.app.add_typer(kpi_life.app)

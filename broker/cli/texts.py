@@ -8,6 +8,7 @@ from broker.cli.catalog_texts import CATALOG_SAID
 from broker.cli.help import HELP
 from broker.cli.kpi_texts import KPI_SAID
 from broker.cli.ledger_texts import LEDGER_SAID
+from broker.cli.trust_texts import TRUST_SAID
 from broker.demo.language import Table
 from broker.demo.words import WORDS
 
@@ -171,7 +172,7 @@ _SAID: Table = {
     "settings.source.default": ("既定", "default"),
 }
 
-TEXTS: Table = {**WORDS, **HELP, **CATALOG_SAID, **KPI_SAID, **LEDGER_SAID, **_SAID}
+TEXTS: Table = {**WORDS, **HELP, **CATALOG_SAID, **KPI_SAID, **LEDGER_SAID, **TRUST_SAID, **_SAID}
 
 SETTINGS_JA: Mapping[str, str] = {
     "home": "専用PostgreSQL・鍵・状態を置くフォルダ",
@@ -179,6 +180,7 @@ SETTINGS_JA: Mapping[str, str] = {
     "access": "closed: APIキーが必要、open: 誰でも匿名で利用可",
     "open_to_network": "公開モードでもループバック以外で待ち受ける(二重の意思表示)",
     "secret_key": "保管する認証情報の暗号鍵。未設定ならホームに作る",
+    "secret_key_old": "以前の暗号鍵(カンマ区切り)。暗号化し直すまで",
     "admin_key": "管理用キー。未設定ならホームに作る",
     "ledger_key": "台帳の署名鍵(32バイト、base64)。未設定ならホームに作る",
     "sequencer": "ワーカーが台帳の採番と署名を行う。無効なら kakehashi ledger sequence が行う",

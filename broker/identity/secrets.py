@@ -8,7 +8,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ _NONCE_BYTES = 12
 _HEADER = len(_FORMAT) + _KEY_ID_BYTES
 _SHORTEST = 16
 _FILE = "secret.key"
+_OLD_FILE = "secret.old.key"
 _SETTING = "KAKEHASHI_SECRET_KEY"
 
 
@@ -35,9 +36,23 @@ class SecretBox:
     (the platform's id), so one platform's credential can't be put in another's place.
     """
 
-    def __init__(self, key: bytes, *older: bytes) -> None:
-        self._id = _key_id(key)
-        self._ciphers = {_key_id(each): AESGCM(each) for each in (*older, key)}
+    def __init__(self, key: bytes, *older: bytes, again: Callable[[], Sequence[bytes]] | None = None) -> None:
+        """`again`: the keys as they are now, the one to seal with first, for what another process has sealed anew."""
+        self._again = again
+        self._take((key, *older))
+
+    def _take(self, keys: Sequence[bytes]) -> None:
+        self._id = _key_id(keys[0])
+        self._ciphers = {_key_id(each): AESGCM(each) for each in reversed(keys)}
+
+    @property
+    def key_id(self) -> str:
+        """Of the key that is sealed with; it tells nothing of the key."""
+        return self._id.hex()
+
+    def current(self, sealed: bytes) -> bool:
+        """Whether it was sealed with the key that is sealed with now."""
+        return sealed[len(_FORMAT) : _HEADER] == self._id
 
     def seal(self, secret: Mapping[str, Any], aad: str) -> bytes:
         """`secret` is a JSON object."""
@@ -53,7 +68,10 @@ class SecretBox:
             sealed[_HEADER : _HEADER + _NONCE_BYTES],
             sealed[_HEADER + _NONCE_BYTES :],
         )
-        cipher = self._ciphers.get(header[len(_FORMAT) :])
+        name = header[len(_FORMAT) :]
+        if name not in self._ciphers and self._again is not None:
+            self._take(self._again())
+        cipher = self._ciphers.get(name)
         if cipher is None or header[: len(_FORMAT)] != _FORMAT or len(nonce) != _NONCE_BYTES:
             raise SettingsError("A stored credential was sealed with another secret key.", field=_SETTING)
         try:
@@ -64,6 +82,62 @@ class SecretBox:
             ) from None
         opened: dict[str, Any] = orjson.loads(plain)
         return opened
+
+
+def open_box(setting: str, older: str, home: Path) -> SecretBox:
+    """The box for `KAKEHASHI_SECRET_KEY` (or the home's key), which opens what was sealed with those before, too.
+
+    `older`: keys of `KAKEHASHI_SECRET_KEY_OLD`, comma-separated. Raises `SettingsError`.
+    """
+    keys = _all_keys(setting, older, home)
+    return SecretBox(*keys, again=lambda: _all_keys(setting, older, home))
+
+
+def _all_keys(setting: str, older: str, home: Path) -> list[bytes]:
+    given = [_from_setting(text.strip()) for text in older.split(",") if text.strip()]
+    return [load_key(setting, home), *given, *_older(home / _OLD_FILE)]
+
+
+def renew_file(home: Path) -> None:
+    """A new key in the home; the one that was there is kept beside it for what is sealed with it.
+
+    Whoever reads in between finds the old one twice, never neither. Raises `SettingsError`.
+    """
+    file, old = home / _FILE, home / _OLD_FILE
+    before = [_from_file(file), *_older(old)]
+    _write(old, before)
+    _write(file, [os.urandom(_KEY_BYTES)])
+
+
+def forget_older(home: Path) -> None:
+    """All keys but the home's own and the one before it, when nothing is sealed with those any more."""
+    old = home / _OLD_FILE
+    _write(old, _older(old)[:1])
+
+
+def _older(file: Path) -> list[bytes]:
+    try:
+        lines = file.read_text("ascii").split() if file.exists() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The older keys can't be read: {error}", field=_SETTING, value=str(file)) from error
+    keys = [_decoded(line) for line in lines]
+    if None in keys:
+        raise SettingsError("The file of older keys does not hold keys in base64.", field=_SETTING, value=str(file))
+    return [key for key in keys if key is not None]
+
+
+def _write(file: Path, keys: Sequence[bytes]) -> None:
+    """Whole or not at all."""
+    fresh = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as written:
+            written.write(b"".join(base64.b64encode(key) + b"\n" for key in keys))
+            written.flush()
+            os.fsync(written.fileno())
+        fresh.replace(file)
+    except OSError as error:
+        raise SettingsError(f"The key can't be written: {error}", field=_SETTING, value=str(file)) from error
 
 
 def load_key(setting: str, home: Path) -> bytes:

@@ -11,6 +11,7 @@ import msgspec
 
 from broker.store.database import Database
 from broker.store.feed import bump
+from broker.store.ledger_events import enter
 from broker.store.text import require_key, require_storable, storable
 from schemas.errors import AlreadyExists, BadRequestData, NotFound
 from schemas.platform import Coverage, Distribution, Platform, ProbeResult
@@ -152,6 +153,21 @@ class Platforms:
                 "SELECT sealed FROM credentials WHERE platform = $1", _text(platform)
             )
             return sealed
+
+    async def reseal(self, renewed: Callable[[bytes, str], bytes], key_id: str) -> int:
+        """Replace every sealed credential by what `renewed` makes of it and of its platform; how many there were. The
+        ledger is told which key they are sealed with now."""
+        async with self._database.transaction() as connection:
+            # nobody seals another one meanwhile
+            await connection.execute("LOCK TABLE credentials IN SHARE ROW EXCLUSIVE MODE")
+            rows = await connection.fetch("SELECT platform, sealed FROM credentials ORDER BY platform")
+            await connection.executemany(
+                "UPDATE credentials SET sealed = $2 WHERE platform = $1",
+                [(row["platform"], renewed(row["sealed"], row["platform"])) for row in rows],
+            )
+            await enter(connection, "secrets.rotated", key_id, "administration", {"credentials": len(rows)})
+            await bump(connection, FEED)
+        return len(rows)
 
     async def credentials(self) -> dict[str, bytes]:
         """All of them, sealed, by platform."""

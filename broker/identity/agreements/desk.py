@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from broker.identity.agreements.signatures import check_signature
+from broker.identity.agreements.signatures import check_signature, make_signature
 from broker.identity.callers import Caller
 from broker.store.agreements import Agreements
 from schemas.agreement import Action, Agreement, Party, Signature, Terms, Version
@@ -36,11 +36,13 @@ class Desk:
         *,
         party: Party | None = None,
         signature: str | None = None,
+        sign: str | None = None,
     ) -> Agreement:
-        """A new agreement, by its consumer or its provider. BadRequestData, Forbidden."""
+        """A new agreement, by its consumer or its provider. `sign`: a private key, for who has it at hand.
+        BadRequestData, Forbidden."""
         terms = read_terms(document, expand)
         as_party = self._party(caller, terms, Action.PROPOSE, party)
-        signed = _signed(signature, terms)
+        signed = _signed(signature, terms, sign)
         made = await self.store.propose(terms, self._needs(terms), as_party, actor(caller), signed)
         await self._refresh()
         return made
@@ -54,6 +56,7 @@ class Desk:
         *,
         party: Party | None = None,
         signature: str | None = None,
+        sign: str | None = None,
     ) -> Agreement:
         """Propose the next version: the newest one's terms with a merge patch (RFC 7396). What is in force stays so
         until the new version is approved."""
@@ -63,7 +66,7 @@ class Desk:
             if getattr(terms, name) != getattr(current.latest.terms, name):
                 raise BadRequestData("the parties stay the same; propose another agreement", field=name)
         as_party = self._party(caller, terms, Action.PROPOSE, party)
-        signed = _signed(signature, terms)
+        signed = _signed(signature, terms, sign)
         made = await self.store.amend(
             current.id, current.latest.number, terms, self._needs(terms), as_party, actor(caller), signed
         )
@@ -79,13 +82,14 @@ class Desk:
         party: Party | None = None,
         reason: str = "",
         signature: str | None = None,
+        sign: str | None = None,
         version: int | None = None,
     ) -> Agreement:
         """Approve, reject, suspend, resume or revoke. NotFound, Forbidden, WrongState, BadRequestData."""
         current = await self.get(caller, agreement)
         meant = _meant(current, action)
         as_party = self._party(caller, meant.terms, action, party, current)
-        signed = _signed(signature, meant.terms)
+        signed = _signed(signature, meant.terms, sign)
         made = await self.store.step(
             current.id, action, as_party, actor(caller), reason, signed, version=version or meant.number
         )
@@ -172,7 +176,9 @@ def _meant(current: Agreement, action: Action) -> Version:
     return current.approved or current.latest
 
 
-def _signed(signature: str | None, terms: Terms) -> Signature | None:
+def _signed(signature: str | None, terms: Terms, key: str | None) -> Signature | None:
+    if key is not None:
+        signature = make_signature(canonical(terms), key)
     return None if signature is None else check_signature(signature, canonical(terms))
 
 

@@ -26,14 +26,17 @@ def check_signature(text: str, terms: bytes) -> Signature:
     if len(text) > _LONGEST + 2 * len(terms) or text.count(".") != 2:
         raise BadRequestData("a signature is a compact JWS", field="signature")
     head, payload, tail = text.split(".")
+    # the library's own bounds are for tokens: an RSA key and the terms may be longer
+    registry = jws.JWSRegistry(algorithms=ALGORITHMS)
+    registry.max_header_length, registry.max_payload_length = _LONGEST, len(terms) * 2 + _LONGEST
     try:
-        found = jws.extract_compact(text.encode("ascii"), terms if not payload else None)
+        found = jws.extract_compact(text.encode("ascii"), terms if not payload else None, registry)
         key = import_key(found.protected.get("jwk") or {})
         if not isinstance(key, OKPKey | ECKey | RSAKey) or key.is_private:
             raise BadRequestData("the header has no public key (jwk)", field="signature")
         if isinstance(key, RSAKey) and key.raw_value.key_size < _SMALLEST_RSA:
             raise BadRequestData(f"an RSA key has at least {_SMALLEST_RSA} bits", field="signature")
-        proven = jws.deserialize_compact(text, key, list(ALGORITHMS), payload=terms if not payload else None)
+        proven = jws.deserialize_compact(text, key, registry=registry, payload=terms if not payload else None)
     except (JoseError, ValueError, TypeError, KeyError) as e:
         raise BadRequestData(f"the signature does not hold: {type(e).__name__}", field="signature") from None
     if payload and proven.payload != terms:
@@ -41,7 +44,7 @@ def check_signature(text: str, terms: bytes) -> Signature:
     return Signature(f"{head}..{tail}", key.thumbprint())
 
 
-def sign(terms: bytes, key_text: str) -> str:
+def make_signature(terms: bytes, key_text: str) -> str:
     """A detached JWS by a private key (PEM or JWK). BadRequestData if it is none."""
     try:
         key, algorithm = _private(key_text)
