@@ -18,6 +18,7 @@ from schemas.capability import Capabilities, Pushdown
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.head import Head
 from schemas.ngsi_ld.query import EntityQuery
+from schemas.ngsi_ld.write import Write, Written
 from schemas.platform import Platform, ProbeResult
 
 
@@ -85,11 +86,13 @@ class Adapter(Protocol):
 
 @runtime_checkable
 class Writable(Protocol):
-    """Entities can be written: normalized, names expanded to IRIs (`schemas.ngsi_ld.entity`)."""
+    """Takes provision operations (clause 5.6)."""
 
-    async def create(self, entity: dict[str, Any], ctx: SourceContext) -> None: ...
-    async def upsert(self, entities: list[dict[str, Any]], ctx: SourceContext) -> list[bool]: ...
-    async def delete(self, ids: list[str], ctx: SourceContext) -> list[bool]: ...
+    def writes(self, operation: str) -> bool:
+        """Whether it can do an operation of clause 4.20 at all."""
+
+    async def write(self, write: Write, ctx: SourceContext) -> Written:
+        """Do it; what the platform refuses is an answer, too. Errors are those of `schemas.errors.SourceError`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,3 +58,9 @@ class SourceContext:
     received: int = 0
     freshness: Freshness | None = None
     unless: tuple[str, str] | None = None
+    sent: int = 0
+    """Body bytes sent: of writes."""
+    origin: str = ""
+    """Of a write: the request that it began with, through however many gateways."""
+    conveyed: Mapping[str, str] = field(default_factory=dict)
+    """Headers that the registration wants conveyed beside all that (clause 4.3.6.5)."""

@@ -8,7 +8,15 @@ from time import time
 import orjson
 
 from adapters.upstream import Answer
-from schemas.errors import BadUpstream, RateLimited, SourceAuth, SourceNotFound, SourceUnsupported, Unavailable
+from schemas.errors import (
+    BadUpstream,
+    RateLimited,
+    SourceAuth,
+    SourceLoop,
+    SourceNotFound,
+    SourceUnsupported,
+    Unavailable,
+)
 
 
 def raise_for_status(answer: Answer) -> None:
@@ -24,6 +32,8 @@ def raise_for_status(answer: Answer) -> None:
         raise RateLimited(f"it asks us to slow down ({status})", after=retry_after(answer))
     if status in (400, 405, 406, 413, 414, 415, 422, 501):
         raise SourceUnsupported(f"it does not take the question ({status}{_title(answer)})")
+    if status == 508:
+        raise SourceLoop("the request has passed it already (508)")
     if status >= 500:
         raise Unavailable(f"it has a fault of its own ({status})")
     raise BadUpstream(f"it answers with the unexpected status {status}", field="endpoint")

@@ -31,6 +31,7 @@ _PLAIN = "accept-encoding: identity\r\n"
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 _IDLE_SECONDS = 30.0
+_FRESH_SECONDS = 1.0
 _MAX_IDLE = 64
 
 
@@ -165,7 +166,8 @@ class Upstream:
         if loop.time() >= ctx.deadline:
             raise SourceTimeout("the deadline had passed before it was asked")
         while True:
-            reused = self._take(origin, loop.time())
+            # what changes something is not repeated, so it goes where the other side has hardly closed meanwhile
+            reused = self._take(origin, loop.time(), _IDLE_SECONDS if method in ("GET", "HEAD") else _FRESH_SECONDS)
             connection = reused or await self._connect(origin, ctx.deadline)
             try:
                 answer = await connection.exchange(data, limit, ctx.deadline)
@@ -217,7 +219,7 @@ class Upstream:
         body: bytes | None,
     ) -> bytes:
         lines = [f"{method} {target} HTTP/1.1\r\nhost: {origin.authority}\r\nuser-agent: {self._agent}\r\n{_PLAIN}"]
-        for source in (headers, secrets):
+        for source in (headers, ctx.conveyed, secrets):
             if source:
                 for name, value in source.items():
                     if not _is_token(name):
@@ -226,7 +228,8 @@ class Upstream:
                         raise Refused(f"the header {name} has a control character", field="credential")
                     lines.append(f"{name}: {value}\r\n")
         if ctx.via:
-            lines.append(f"via: {ctx.via}\r\n")
+            # in this case: there are brokers that look the name up as it was sent
+            lines.append(f"Via: {ctx.via}\r\n")
         if ctx.request_id:
             lines.append(f"x-request-id: {ctx.request_id}\r\n")
         if body is not None:
@@ -235,9 +238,9 @@ class Upstream:
         head = "".join(lines).encode("latin-1")
         return head if body is None else head + body
 
-    def _take(self, origin: _Origin, now: float) -> Connection | None:
+    def _take(self, origin: _Origin, now: float, most: float) -> Connection | None:
         idle = origin.idle
-        while idle:
+        while idle and (now - idle[-1][0] < most or most == _IDLE_SECONDS):
             since, connection = idle.pop()
             if connection.reusable and now - since < _IDLE_SECONDS:
                 return connection

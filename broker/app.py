@@ -21,6 +21,7 @@ from broker import keys
 from broker.contexts.loader import ContextLoader
 from broker.contexts.shelf import CORE_URLS, Shelf
 from broker.embedded.server import PrivatePostgres
+from broker.federation.via import extended, pseudonym
 from broker.gateway import Gateway
 from broker.harvest.catalogue import Catalogue
 from broker.identity.agreements.desk import Desk
@@ -168,6 +169,7 @@ async def _furnish(
     entities.on_change(record)
     local = Provider(LOCAL_ID, settings.organisation or None, settings.area or None)
     lent = Services(upstream, contexts.get, tuple(d for d in settings.data_dirs.split(":") if d))
+    alias = keys.alias(settings.alias, home)
     registry = Registry(
         lent,
         adapter_kinds.module,
@@ -176,6 +178,7 @@ async def _furnish(
         local_provider=local,
         failures=settings.breaker_failures,
         cooldown=settings.breaker_cooldown_ms / 1000,
+        via=lambda tenant: extended(None, pseudonym(alias, tenant)),
         room=Room(settings.cache_bytes, settings.cache_stale_s, share=settings.coalesce),
     )
     platforms = Platforms(database)
@@ -189,7 +192,7 @@ async def _furnish(
         registry,
         settler,
         in_force,
-        alias=keys.alias(settings.alias, home),
+        alias=alias,
         budget_s=settings.request_timeout_ms / 1000,
         max_bytes=settings.max_source_bytes,
         max_collect=settings.max_collect,

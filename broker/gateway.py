@@ -18,9 +18,12 @@ from broker.federation.discover import discover
 from broker.federation.engine import Result, federate
 from broker.federation.execute import Collected, Limits
 from broker.federation.explain import explain
+from broker.federation.forward import Sent, forward
 from broker.federation.join import Ask, joined
+from broker.federation.modes import owners_of, tellers, unpassed
 from broker.federation.plan import Step
 from broker.federation.sight import LocalRight, Sight
+from broker.federation.split import Part
 from broker.federation.via import been_here, extended, pseudonym
 from broker.identity.agreements.in_force import InForce
 from broker.identity.agreements.quotas import used_up
@@ -54,6 +57,7 @@ class Envelope(msgspec.Struct, frozen=True):
     caller: Caller
     via: str | None = None
     key: IdempotencyKey | None = None
+    headers: Mapping[bytes, bytes] = {}
 
 
 @dataclass(slots=True)
@@ -123,8 +127,7 @@ class Gateway:
 
     def asking(self, envelope: Envelope, tenant: str, operation: Operation = Operation.READ) -> AskSources:
         """Questions of one request, which share its time. What they give may leave once it is settled. LoopDetected."""
-        via = self.forward_via(envelope.via, tenant)
-        limits = Limits(self._budget, self._max_bytes, str(envelope.request), via)
+        limits = self._limits(envelope, tenant)
         end = monotonic() + limits.budget_s
         sight = self.sight(envelope, operation)
 
@@ -142,8 +145,7 @@ class Gateway:
         Errors: LoopDetected, MeteringUnavailable, IdempotencyConflict. A source's failure is none: it is in the
         result's warnings.
         """
-        via = self.forward_via(envelope.via, query.tenant)
-        limits = Limits(self._budget, self._max_bytes, str(envelope.request), via)
+        limits = self._limits(envelope, query.tenant)
         sight = self.sight(envelope)
         if query.join is None:
             result = await self._federate(sight, query, limits, build=build)
@@ -166,11 +168,12 @@ class Gateway:
         return ask
 
     async def _federate(self, sight: Sight, query: EntityQuery, limits: Limits, *, build: bool) -> Result:
-        sources = sight.match(query)
+        sources = unpassed(sight.match(query), limits.via)
         if query.csf is not None:
             sources = chosen(sources, query.csf, query.context)
         if sight.rights is None:
-            return await federate(query, sources, limits, build=build, max_collect=self._max_collect)
+            owners = owners_of(query, self.registry.proxied(query.tenant))
+            return await federate(query, sources, limits, build=build, max_collect=self._max_collect, owners=owners)
         return await self._by_right(sight, query, sources, limits, build=build)
 
     async def _by_right(
@@ -182,9 +185,12 @@ class Gateway:
         if quoting:
             sources = await self._admitted(sight, sources, quoting, query.limit)
             quoting = {name: c for name, c in quoting.items() if name not in sight.spent}
+        owners = owners_of(query, self.registry.proxied(query.tenant))
         try:
             with self.agreements.running.under_way(held(sources)):
-                result = await federate(query, sources, limits, build=build, max_collect=self._max_collect)
+                result = await federate(
+                    query, sources, limits, build=build, max_collect=self._max_collect, owners=owners
+                )
         finally:
             if quoting:
                 self.agreements.quotas.release(quoting.values(), query.limit)
@@ -207,12 +213,24 @@ class Gateway:
             raise used_up(min(sight.spent.values()))
         return left
 
+    def _limits(self, envelope: Envelope, tenant: str) -> Limits:
+        """LoopDetected if the request has been here."""
+        via = self.forward_via(envelope.via, tenant)
+        return Limits(self._budget, self._max_bytes, str(envelope.request), via, envelope.headers)
+
+    async def forward(
+        self, parts: Sequence[Part], envelope: Envelope, tenant: str, operation: str, types: tuple[str, ...]
+    ) -> tuple[list[Sent], list[Flow]]:
+        """Send parts of a write on, and record it durably. Errors: LoopDetected, MeteringUnavailable."""
+        sent = await forward(parts, self._limits(envelope, tenant))
+        result = Result([one.collected for one in sent])
+        return sent, await self.settle(result, envelope, operation, types)
+
     async def types(self, envelope: Envelope, tenant: str, *, local: bool) -> tuple[list[str], Delivery]:
         """The entity types of all sources, as IRIs, sorted. Errors as of `read`."""
-        via = self.forward_via(envelope.via, tenant)
+        limits = self._limits(envelope, tenant)
         sight = self.sight(envelope)
-        sources = [s for s in sight.sources(tenant) if not (local and s.network)]
-        limits = Limits(self._budget, self._max_bytes, str(envelope.request), via)
+        sources = tellers([s for s in sight.sources(tenant) if not (local and s.network)], limits.via)
         quoting = quoted(sources, None)
         asked = await self._admitted(sight, sources, quoting, 0) if quoting else sources
         with self.agreements.running.under_way(held(asked)):

@@ -62,11 +62,13 @@ class Residual(msgspec.Struct, frozen=True):
     projection: bool = False
     scope: bool = False
     """The scope query, and the choice between several selectors."""
+    shares: bool = False
+    """To take out what is not the source's to give (`broker.federation.modes`)."""
 
     @property
     def filters(self) -> bool:
         """True if an entity may have come that does not match the query."""
-        return self.ids or self.types or self.id_pattern or self.q or self.geo or self.scope
+        return self.ids or self.types or self.id_pattern or self.q or self.geo or self.scope or self.shares
 
     def __or__(self, other: Residual) -> Residual:
         return Residual(
@@ -77,6 +79,7 @@ class Residual(msgspec.Struct, frozen=True):
             geo=self.geo or other.geo,
             projection=self.projection or other.projection,
             scope=self.scope or other.scope,
+            shares=self.shares or other.shares,
         )
 
 

@@ -175,6 +175,10 @@ class SourceUnsupported(Refused):
     """The platform says that it can't do this (400, 405, 422, 501)."""
 
 
+class SourceLoop(Refused):
+    """The platform says that the request has passed it already: 508."""
+
+
 class ForbiddenAddress(Refused):
     """The address guard does not let us connect there."""
 

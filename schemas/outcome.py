@@ -19,6 +19,8 @@ class Status(StrEnum):
     """It answered with what could not be read, or with too much."""
     SKIPPED = "skipped"
     """Not contacted: breaker open or bulkhead full. No flow."""
+    LOOP = "loop"
+    """The request had passed it already; what it has is in the answer from elsewhere."""
     FAILED = "failed"
     """Our own fault (a bug); the siblings are not harmed."""
 

@@ -107,6 +107,8 @@ class ProbeResult:
     field: str = ""
     """Which field of the registration is at fault: endpoint, credential, adapter, tenant, options.…"""
     probed_at: str = ""
+    alias: str = ""
+    """Its contextSourceAlias (clause 5.2.40), where it tells one: by it loops are avoided."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from urllib.parse import quote
 import orjson
 
 from adapters.contract import Page, Services, SourceContext
-from adapters.ngsi_ld import probing
+from adapters.ngsi_ld import probing, writing
+from adapters.ngsi_ld.batch_query import as_batch
 from adapters.ngsi_ld.translate import (
     AS_ASKED,
     Ask,
@@ -30,11 +31,15 @@ from schemas.capability import Capabilities, Pushdown
 from schemas.errors import BadUpstream, ContextNotAvailable, SourceNotFound, SourceUnsupported
 from schemas.ngsi_ld.context import CORE, Context, core_of
 from schemas.ngsi_ld.head import read_head, read_heads, split_rows
+from schemas.ngsi_ld.operations import offered
 from schemas.ngsi_ld.query import EntityQuery
 from schemas.ngsi_ld.rename import renaming, translate
 from schemas.ngsi_ld.rename_bytes import text_renaming
+from schemas.ngsi_ld.write import Write, Written
 from schemas.platform import Platform, ProbeResult
 
+_NOTHING = (b"ResourceNotFound", b"NonexistentTenant", b"NoExistentTenant")
+"""Types of a 404 by which a broker says that it has nothing of what was asked for (clause 6.3.17)."""
 _CONTEXT_RETRY_SECONDS = 600.0
 
 
@@ -59,6 +64,8 @@ class NgsiLdAdapter:
         self._unresolvable: dict[str, float] = {}
         self._understood: set[str] = set()
         self._types = _known_types(platform)
+        offers = offered(platform.distribution.operations)
+        self._by_batch = "queryEntity" not in offers and "queryBatch" in offers
 
     # --- plan -----------------------------------------------------------------------------------------------------
 
@@ -74,7 +81,16 @@ class NgsiLdAdapter:
         any_of = "idPattern=.%2A"
         if self._types and "untyped" not in self.verified:
             any_of = "type=" + quote(",".join(self._types), safe=",:")
-        return to_ask(query, in_core=in_core, prefix=self.prefix, core=CORE, pushed=pushed, any_of=any_of)
+        return to_ask(
+            query,
+            in_core=in_core,
+            prefix=self.prefix,
+            core=CORE,
+            pushed=pushed,
+            any_of=any_of,
+            partial=bool(self.platform.coverage.attributes),
+            local=self.platform.distribution.local_only,
+        )
 
     def _in_core(self, context: Context) -> bool:
         if context.url is None or self.platform.options.get("core_context_only"):
@@ -86,7 +102,7 @@ class NgsiLdAdapter:
         """Accept, tenant and the Link of the context that is asked in; none for a core version: it is the default."""
         found = self._headers.get(context)
         if found is None:
-            found = {"accept": "application/json"}
+            found = {"accept": dict(self.platform.distribution.info).get("accept", "application/json")}
             if context.url is not None and core_of(context.url) is None:
                 found["link"] = context.link_header()
             if self.platform.tenant:
@@ -114,8 +130,8 @@ class NgsiLdAdapter:
         offset, left = ask.offset, ask.limit
         url = self.root + with_page(ask, offset, min(max(left, 1), page_limit), count)
         while True:
-            answer = await self.get(url, ask.asked_in, ctx)
-            if ask.retrieve and answer.status == 404:
+            answer = await self._put(ask, url, ctx)
+            if answer.status == 404 and (ask.retrieve or any(name in answer.body for name in _NOTHING)):
                 return
             if self._misunderstood(answer, ask):
                 ask = self._ask(ask.query, in_core=True)
@@ -138,6 +154,13 @@ class NgsiLdAdapter:
                 url = self.root + with_page(ask, offset, min(left, page_limit), count)
             else:
                 return
+
+    async def _put(self, ask: Ask, url: str, ctx: SourceContext) -> Answer:
+        if ask.retrieve or not self._by_batch:
+            return await self.get(url, ask.asked_in, ctx)
+        address, body = as_batch(url)
+        headers = {**self.headers_for(ask.asked_in), "content-type": "application/json"}
+        return await self.services.upstream.request("POST", address, ctx=ctx, headers=headers, body=body)
 
     def _may_have_more(self, got: int, total: int | None, offset: int, page_limit: int) -> bool:
         """After a page that was shorter than asked. One that pages at all, and was not seen to refuse what is too
@@ -185,8 +208,9 @@ class NgsiLdAdapter:
                 renamed = text_renaming(source, ask.working).apply(body)
                 if renamed is not None:
                     return Page(raw=renamed[0], heads=renamed[1], total=known)
-        heads = [read_head(body)] if ask.retrieve else read_heads(body)
-        if ask.retrieve and heads[0].id != ask.query.ids[0]:
+        single = ask.retrieve or (len(ask.query.ids) == 1 and body.lstrip()[:1] == b"{")
+        heads = [read_head(body)] if single else read_heads(body)
+        if single and heads[0].id != ask.query.ids[0]:
             raise BadUpstream("asked for one entity it gives another")
         embedded = any(head.context for head in heads)
         if not embedded and ask.asked_in is ask.working:
@@ -198,7 +222,7 @@ class NgsiLdAdapter:
                 return Page(raw=body, heads=heads, total=known)
         source = await self._spoken(reading, ask)
         document = orjson.loads(body)
-        rows: list[dict[str, Any]] = [document] if ask.retrieve else document
+        rows: list[dict[str, Any]] = [document] if single else document
         if embedded:
             return Page(entities=[await self._own_context(row, source, ask.working) for row in rows], total=known)
         if source is not ask.working:
@@ -239,6 +263,14 @@ class NgsiLdAdapter:
             return await self.services.context_of(own[0])
         except ContextNotAvailable as e:
             raise BadUpstream(f"its answer is in a @context that can't be had: {e.detail}") from None
+
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    def writes(self, operation: str) -> bool:
+        return operation in writing.OPERATIONS
+
+    async def write(self, write: Write, ctx: SourceContext) -> Written:
+        return await writing.send(self, write, ctx)
 
     # --- the rest of the contract ---------------------------------------------------------------------------------
 

@@ -135,7 +135,19 @@ async def _probe(talk: _Talk, now: datetime) -> ProbeResult:
         sample=sample,
         findings=tuple(findings),
         probed_at=_iso(now),
+        alias=await _alias(talk),
     )
+
+
+async def _alias(talk: _Talk) -> str:
+    """How it calls itself in Via (clause 5.15.1); empty if it does not say."""
+    try:
+        answer = await talk.ask("/info/sourceIdentity")
+        told = orjson.loads(answer.body) if answer.status == 200 else None
+    except (SourceError, orjson.JSONDecodeError):
+        return ""
+    alias = told.get("contextSourceAlias") if isinstance(told, dict) else None
+    return alias if isinstance(alias, str) and len(alias) <= 200 and alias.isprintable() else ""
 
 
 async def _sample(talk: _Talk, type_: str) -> tuple[list[dict[str, Any]], int | None]:

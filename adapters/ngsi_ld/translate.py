@@ -53,9 +53,19 @@ def pushable(query: EntityQuery, claims: Capabilities, verified: frozenset[str],
 
 
 def to_ask(
-    query: EntityQuery, *, in_core: bool, prefix: str, core: Context, pushed: frozenset[str], any_of: str
+    query: EntityQuery,
+    *,
+    in_core: bool,
+    prefix: str,
+    core: Context,
+    pushed: frozenset[str],
+    any_of: str,
+    partial: bool = False,
+    local: bool = False,
 ) -> Ask:
     """`in_core`: put names as IRIs, for a platform that can't have the working context. `pushed`: see `pushable`.
+    `partial`: it is registered for some attributes only, which are named whether it heeds that or not. `local`: it is
+    to go no further.
 
     `any_of`: a parameter that takes everything, for when there is none that selects (clause 5.7.2.4 wants one).
     """
@@ -83,7 +93,7 @@ def to_ask(
             )
             if geo.geoproperty != "location":
                 params.append("geoproperty=" + quote(geo.geoproperty, safe=""))
-    projection = projected(query) if "attrs" in pushed else ()
+    projection = projected(query) if partial or "attrs" in pushed else ()
     if projection:
         params.append("attrs=" + quote(",".join(map(name, projection)), safe=",:"))
     by_us = not query.retrieve and not any(p.startswith(_SELECTING) for p in params)
@@ -92,6 +102,8 @@ def to_ask(
         params.append(any_of)
     if query.sys_attrs:
         params.append("options=sysAttrs")
+    if local:
+        params.append("local=true")
     return Ask(
         path=path + ("?" + "&".join(params) if params else ""),
         working=query.context,

@@ -14,6 +14,7 @@ import orjson
 from adapters.contract import Page
 from broker.federation.collected import Collected
 from broker.federation.execute import Limits, ask
+from broker.federation.narrow import narrowed
 from broker.federation.plan import Plan, Step
 from schemas.ngsi_ld.head import split_rows
 from schemas.ngsi_ld.instants import read_datetime
@@ -111,7 +112,8 @@ async def _again(collected: Collected, ids: Sequence[str], plan: Plan, limits: L
     source = collected.step.source
     steps = []
     for start in range(0, len(ids), _IDS_IN_A_QUESTION):
-        pushdown = source.adapter.plan(_by_id(plan, tuple(ids[start : start + _IDS_IN_A_QUESTION])))
+        asked = narrowed(_by_id(plan, tuple(ids[start : start + _IDS_IN_A_QUESTION])), source)
+        pushdown = source.adapter.plan(asked)
         if pushdown is not None:
             steps.append(Step(source, msgspec.structs.replace(pushdown, key=None)))
     outcome = collected.outcome

@@ -13,6 +13,7 @@ import msgspec
 from broker.federation.again import asked_again
 from broker.federation.execute import Collected, Limits, execute
 from broker.federation.merge import Merged, Window, merge
+from broker.federation.modes import Owners, reduce
 from broker.federation.plan import Plan, make_plan
 from broker.federation.residual import make_filter
 from broker.federation.warn import warnings
@@ -47,12 +48,26 @@ class Result:
 
 
 async def federate(
-    query: EntityQuery, sources: Sequence[Source], limits: Limits, *, build: bool, max_collect: int
+    query: EntityQuery,
+    sources: Sequence[Source],
+    limits: Limits,
+    *,
+    build: bool,
+    max_collect: int,
+    owners: Owners | None = None,
 ) -> Result:
-    """Plan, execute, merge, residual, page. `build`: the caller wants entities (to render them), not bytes."""
+    """Plan, execute, merge, residual, page. `build`: the caller wants entities (to render them), not bytes. `owners`
+    alone hold some of what is asked for."""
     began = monotonic()
-    plan = make_plan(query, sources, max_collect=max_collect)
+    divided = False
+    if owners is not None:
+        sources = owners.undisplaced(sources)
+        divided = owners.divide(sources)
+    plan = make_plan(query, sources, max_collect=max_collect, divided=divided)
     collected = await execute(plan.steps, limits)
+    reducing = divided or any(step.trim for step in plan.steps)
+    if reducing:
+        reduce(collected, query, owners if divided else None)
     if plan.paged and query.count and _uncounted(collected):
         # the source keeps its count to itself: count what it has
         plan = make_plan(query.alter(limit=max_collect, offset=0, count=False), sources, max_collect=max_collect)
@@ -62,6 +77,8 @@ async def federate(
     if len(collected) > 1:
         left = msgspec.structs.replace(limits, budget_s=limits.budget_s - (monotonic() - began))
         again = await asked_again(plan, collected, left, on_page=not plan.residual.filters and query.order is None)
+        if again and reducing:
+            reduce(collected, query, owners if divided else None)
     return finish(plan, collected, build=build, max_collect=max_collect, again=again)
 
 

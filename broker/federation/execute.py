@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import perf_counter, time
 
@@ -18,13 +18,14 @@ from broker.federation.plan import Step
 from broker.federation.share import shared
 from broker.registry.breaker import BreakerState
 from broker.registry.bulkhead import BulkheadFull
-from broker.registry.source import Source
+from broker.registry.source import NOTHING, Source
 from schemas.errors import (
     BadUpstream,
     KakehashiError,
     RateLimited,
     Refused,
     Retryable,
+    SourceLoop,
     SourceTimeout,
     StoreUnavailable,
 )
@@ -41,6 +42,8 @@ class Limits(msgspec.Struct, frozen=True):
     max_bytes: int
     request_id: str
     via: str
+    headers: Mapping[bytes, bytes] = {}
+    """Of the request itself, of which a registration may want some conveyed (clause 4.3.6.5)."""
 
 
 async def execute(steps: Sequence[Step], limits: Limits) -> list[Collected]:
@@ -78,10 +81,11 @@ async def ask(step: Step, limits: Limits, work: Work = fetch) -> Collected:
             budget=limits.max_bytes,
             freshness=freshness,
             unless=unless,
+            conveyed=source.convey(limits.headers) if source.conveys else NOTHING,
         )
         return await _ask(step, ctx, work, wait)
 
-    if source.answers is not None and step.pushdown.key is not None and work is fetch:
+    if source.answers is not None and step.pushdown.key is not None and work is fetch and not source.conveys:
         return await shared(step, source.answers, limits.via, deadline, alone)
     collected = await alone(None, None)
     if collected is None:
@@ -147,6 +151,8 @@ def _failed(collected: Collected, error: Exception, wait: float) -> None:
             outcome.status, outcome.detail = Status.RATE_LIMITED, error.detail
         case Retryable() | StoreUnavailable():
             outcome.status, outcome.detail = Status.UNAVAILABLE, error.detail
+        case SourceLoop():
+            outcome.status, outcome.detail = Status.LOOP, error.detail
         case Refused():
             outcome.status, outcome.detail = Status.REFUSED, error.detail
         case BadUpstream():

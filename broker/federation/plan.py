@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from broker.federation.narrow import narrowed
 from broker.registry.source import Source
 from schemas.capability import Pushdown, Residual
 from schemas.ngsi_ld.query import EntityQuery
@@ -16,6 +17,8 @@ class Step(msgspec.Struct, frozen=True):
 
     source: Source
     pushdown: Pushdown
+    trim: bool = False
+    """It was not seen to keep within its registration, so that is done here."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -32,28 +35,31 @@ class Plan(msgspec.Struct, frozen=True):
     """Filters on attributes were left to sources that hold whole entities."""
 
 
-def make_plan(query: EntityQuery, sources: Sequence[Source], *, max_collect: int) -> Plan:
+def make_plan(query: EntityQuery, sources: Sequence[Source], *, max_collect: int, divided: bool = False) -> Plan:
     """Ask every adapter what it takes.
 
     Attribute filters go only to sources that hold whole entities: one that holds a part of an entity would lose it
     (or match it wrongly), so if any such source takes part, nobody gets them and they are applied after the merge.
     A projection goes down only if nothing that needs the hidden attributes is left for us to do, and the timestamps
-    come along if they are needed for what is left.
+    come along if they are needed for what is left. `divided`: some of what a source has may not be its to give, so it
+    can't tell which of its entities match, either.
     """
-    plan = _make(query, sources, max_collect)
+    plan = _make(query, sources, max_collect, divided)
     looked_at = plan.residual.q and query.q is not None and query.q.sys_attrs
     sorted_by = query.order is not None and query.order.sys_attrs
     timed = (looked_at or sorted_by) and not query.sys_attrs
     return (
-        msgspec.structs.replace(_make(query.alter(sys_attrs=True), sources, max_collect), query=query)
+        msgspec.structs.replace(_make(query.alter(sys_attrs=True), sources, max_collect, divided), query=query)
         if timed
         else plan
     )
 
 
-def _make(query: EntityQuery, sources: Sequence[Source], max_collect: int) -> Plan:
-    whole = not query.split_entities and all(s.platform.whole for s in sources)
+def _make(query: EntityQuery, sources: Sequence[Source], max_collect: int, divided: bool) -> Plan:
+    whole = not divided and not query.split_entities and all(s.platform.whole for s in sources)
     asked, held_back = (query, Residual()) if whole else _without_filters(query)
+    if divided:
+        held_back = held_back | Residual(shares=True)
     if query.scope is not None or query.selectors:
         left = not whole or not all(s.adapter.capabilities.scope for s in sources)
         held_back = held_back | Residual(scope=left)
@@ -105,5 +111,12 @@ def _without_filters(query: EntityQuery) -> tuple[EntityQuery, Residual]:
 
 
 def _step(source: Source, query: EntityQuery) -> Step | None:
-    pushdown = source.adapter.plan(query)
-    return None if pushdown is None else Step(source, pushdown)
+    asked = narrowed(query, source)
+    pushdown = source.adapter.plan(asked)
+    if pushdown is None or asked is query:
+        return None if pushdown is None else Step(source, pushdown)
+    left = pushdown.residual
+    trim = left.ids or left.types or left.id_pattern or left.projection or len(source.platform.coverage.information) > 1
+    if trim:
+        pushdown = msgspec.structs.replace(pushdown, residual=left | Residual(shares=True), limit_guaranteed=False)
+    return Step(source, pushdown, trim)

@@ -16,6 +16,7 @@ _CODES = {
     Status.SKIPPED: 199,
     Status.PARTIAL: 199,
     Status.FAILED: 199,
+    Status.LOOP: 199,
     Status.REFUSED: 299,
     Status.RATE_LIMITED: 299,
 }

@@ -231,7 +231,8 @@ class Enrolment:
     async def probe_with(self, platform: Platform, access: Access) -> ProbeResult:
         """Open an adapter for the platform and let it look."""
         loop = asyncio.get_running_loop()
-        ctx = SourceContext(deadline=loop.time() + PROBE_SECONDS, access=access)
+        via = self._registry.via(platform.registry_tenant)
+        ctx = SourceContext(deadline=loop.time() + PROBE_SECONDS, access=access, via=via)
         adapter = await self.open_adapter(platform)
         try:
             async with asyncio.timeout(PROBE_SECONDS + 1):

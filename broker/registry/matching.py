@@ -8,7 +8,7 @@ from time import time
 
 from broker.registry.source import Source
 from schemas.ngsi_ld.geo import Bounds
-from schemas.ngsi_ld.operations import QUERYING, RETRIEVING
+from schemas.ngsi_ld.operations import PROVISION, QUERYING, RETRIEVING
 from schemas.ngsi_ld.patterns import compile_pattern
 from schemas.ngsi_ld.query import EntityQuery
 from schemas.platform import EntityPattern
@@ -32,10 +32,18 @@ def wanted_types(query: EntityQuery) -> frozenset[str] | None:
 
 def judge(source: Source, query: EntityQuery, types: frozenset[str] | None) -> str:
     """The reason why this source can hold nothing of the query; empty if it may."""
-    platform = source.platform
-    coverage = platform.coverage
     if source.limited and (reason := _limits(source, query)):
         return reason
+    return _of_coverage(source, query, types)
+
+
+def reaches(source: Source, query: EntityQuery, types: frozenset[str] | None) -> bool:
+    """Whether this source is registered for something of the query, whichever operations it offers."""
+    return not _of_coverage(source, query, types)
+
+
+def _of_coverage(source: Source, query: EntityQuery, types: frozenset[str] | None) -> str:
+    coverage = source.platform.coverage
     if coverage.entities and not any(_fits(p, query, types) for p in coverage.entities):
         return "its registration covers other types or ids"
     if coverage.attributes and (query.attrs or query.pick):
@@ -99,6 +107,10 @@ class SourceIndex:
 
     def __init__(self, sources: Iterable[Source]) -> None:
         self.all: tuple[Source, ...] = tuple(sorted(sources, key=lambda s: s.id))
+        self.writable: tuple[Source, ...] = tuple(
+            s for s in self.all if s.network and (s.platform.proxied or not PROVISION.isdisjoint(s.operations))
+        )
+        self.proxied: tuple[Source, ...] = tuple(s for s in self.all if s.network and s.platform.proxied)
         self._by_type: dict[str, list[Source]] = {}
         self._any: list[Source] = []
         for source in self.all:

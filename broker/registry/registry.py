@@ -15,7 +15,7 @@ from broker.registry.answers import Answers, Room
 from broker.registry.breaker import Breaker
 from broker.registry.bulkhead import Bulkhead
 from broker.registry.matching import EMPTY, Judgement, SourceIndex
-from broker.registry.source import Source, is_limited
+from broker.registry.source import Source, conveyed_by, is_limited
 from schemas.errors import KakehashiError, Retryable
 from schemas.flow import Provider
 from schemas.ngsi_ld.geometry import geometry_of, make_shape
@@ -49,6 +49,7 @@ class Registry:
         local_open: bool | tuple[str, ...] = False,
         failures: int,
         cooldown: float,
+        via: Callable[[str], str] = lambda tenant: "",
         room: Room | None = None,
     ) -> None:
         self._services = services
@@ -56,6 +57,8 @@ class Registry:
         self._local_module = local_module
         self._local_provider = local_provider
         self._local_open = local_open
+        self.via = via
+        """The Via header of requests that begin here, by tenant."""
         self._failures = failures
         self._cooldown = cooldown
         self._room = room or Room()
@@ -85,6 +88,14 @@ class Registry:
         if tenant is None:
             return (*self._sources.values(), *self._local.values())
         return self._by_tenant.get(tenant, EMPTY).all
+
+    def writable(self, tenant: str) -> tuple[Source, ...]:
+        """Those of a tenant that offer some provision operation, or hold alone what they are registered for."""
+        return self._by_tenant.get(tenant, EMPTY).writable
+
+    def proxied(self, tenant: str) -> tuple[Source, ...]:
+        """Those of a tenant that alone hold what they are registered for."""
+        return self._by_tenant.get(tenant, EMPTY).proxied
 
     def source(self, platform_id: str) -> Source | None:
         return self._sources.get(platform_id)
@@ -168,8 +179,10 @@ class Registry:
             network=platform.adapter != "local",
             ends=None if end is None else end.timestamp(),
             operations=offered(terms.operations),
+            alias=terms.alias or (platform.probe.alias if platform.probe is not None else None) or None,
             limited=is_limited(platform),
             answers=Answers(self._room, (terms.cache_ms or 0) / 1000),
+            conveys=conveyed_by(platform),
         )
 
     def local_platform(self, tenant: str, held: frozenset[str] = frozenset()) -> Platform:
@@ -237,7 +250,8 @@ class Registry:
     async def _trial(self, source: Source) -> None:
         loop = asyncio.get_running_loop()
         wait = min(source.platform.timeout_ms / 1000, _TRIAL_SECONDS)
-        ctx = SourceContext(deadline=loop.time() + wait, access=source.access)
+        via = self.via(source.platform.registry_tenant)
+        ctx = SourceContext(deadline=loop.time() + wait, access=source.access, via=via)
         try:
             async with asyncio.timeout(wait + 0.5):
                 await source.adapter.types(ctx)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from adapters.contract import Adapter
@@ -16,7 +18,12 @@ from schemas.narrowing import Clause
 from schemas.ngsi_ld.geo import Bounds
 from schemas.ngsi_ld.instants import read_datetime
 from schemas.ngsi_ld.operations import DEFAULT
+from schemas.ngsi_ld.registration_members import FROM_REQUEST
 from schemas.platform import Platform
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+_PROCESSED = frozenset({"accept", "contenttype", "jsonldcontext", "ngsildconformance"})
+"""Keys that say how to speak to a source, and are no headers (clause 4.3.6.6)."""
 
 
 @dataclass(slots=True)
@@ -48,6 +55,8 @@ class Source:
     """When the registration expires, in seconds of the epoch."""
     operations: frozenset[str] = DEFAULT
     """Those that it offers (clause 4.20)."""
+    alias: str | None = None
+    """Its pseudonym in Via, where it is known (clause 4.3.6.4)."""
     limited: bool = False
     """Its registration says more of what it is for than types, ids, attributes and a place."""
     tally: Tally = field(default_factory=Tally)
@@ -56,9 +65,22 @@ class Source:
     answers: Answers | None = None
     """None: every request asks anew."""
 
+    conveys: tuple[tuple[str, str], ...] = ()
+    """Headers that its registration wants conveyed (clause 4.3.6.5)."""
+
     @property
     def id(self) -> str:
         return self.platform.id
+
+    def convey(self, headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
+        """What is conveyed with a request that came with these headers."""
+        found: dict[str, str] = {}
+        for name, value in self.conveys:
+            if value != FROM_REQUEST:
+                found[name] = value
+            elif (given := headers.get(name.encode())) is not None:
+                found[name] = given.decode("latin-1")
+        return found
 
     def counters(self) -> dict[str, Any]:
         """Table 5.2.9-2: what this worker has sent to the source, and what came of it."""
@@ -69,6 +91,11 @@ class Source:
             if at is not None:
                 told[name] = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return told
+
+
+def conveyed_by(platform: Platform) -> tuple[tuple[str, str], ...]:
+    """The pairs of a registration's contextSourceInfo that are conveyed as they are."""
+    return tuple((name, value) for name, value in platform.distribution.info if name not in _PROCESSED)
 
 
 def is_limited(platform: Platform) -> bool:

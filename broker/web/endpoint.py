@@ -136,13 +136,14 @@ class Endpoint:
             except Exception as e:
                 status, headers, body = problem(e)
                 reply = Reply(status, body, headers)
-                if status >= 500:
+                # that a loop ended is as it should be
+                if status >= 500 and status != 508:
                     log.error(
                         "request_failed",
                         request=str(call.request),
                         route=self.name,
                         status=status,
-                        exc_info=None if status in (503, 504, 508) else e,
+                        exc_info=None if status in (503, 504) else e,
                     )
         reply.headers.append((b"x-request-id", str(call.request).encode()))
         if tenant:

@@ -35,6 +35,8 @@ TABLE: dict[type[e.KakehashiError], tuple[int, str, str]] = {
     e.MeteringUnavailable: (503, "about:blank", "Nothing can be delivered now: it could not be recorded"),
     e.StoreUnavailable: (503, "about:blank", "The database does not answer"),
     e.SettingsError: (500, _ETSI + "InternalError", "A setting is wrong"),
+    e.SourceTimeout: (504, "about:blank", "The platform did not answer in time"),
+    e.SourceLoop: (508, "about:blank", "Loop detected"),
     e.SourceError: (502, "about:blank", "The platform can't be used"),
 }
 

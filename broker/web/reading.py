@@ -104,7 +104,7 @@ class Reader:
                 ),
                 request=call.request,
             )
-        return Envelope(call.request, call.arrival, caller, call.header(b"via"), key)
+        return Envelope(call.request, call.arrival, caller, call.header(b"via"), key, call.headers)
 
 
 def read_json(raw: bytes) -> Any:

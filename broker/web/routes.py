@@ -52,6 +52,7 @@ from broker.web.provision.attributes import Attributes
 from broker.web.provision.batch import Batches
 from broker.web.provision.calls import Writer
 from broker.web.provision.entities import Provision
+from broker.web.provision.once import Once
 from broker.web.provision.paths import AttributePaths, Collection
 from broker.web.provision.purge import Purge
 from broker.web.reading import Reader
@@ -137,8 +138,9 @@ def assemble(parts: Parts) -> list[BaseRoute]:
     maps = EntityMapReads(parts.gateway, EntityMaps(parts.database), reads, reader)
     discovery = Discovery(parts.gateway, reader, reads, LocalDiscovery(parts.database))
     by_post = QueryByPost(reader, reads)
-    writer = Writer(parts.entities, reader, parts.wrote)
+    writer = Writer(parts.entities, reader, parts.wrote, parts.gateway)
     provision, attributes, batches = Provision(writer), Attributes(writer), Batches(writer)
+    once = Once(parts.settings.max_body_bytes).of
     purge = Purge(writer, parts.gateway)
     sources = ContextSources(parts.enrolment, parts.registry, reader)
     health = Health(parts.metrics, parts.missing)
@@ -167,24 +169,26 @@ def assemble(parts: Parts) -> list[BaseRoute]:
 
     ngsi = _NGSI
     one = f"{ngsi}/entities/{{entity_id:path}}"
-    entities = endpoint(f"{ngsi}/entities", "entities", GET=maps.query, POST=provision.create, DELETE=purge.purge)
+    entities = endpoint(
+        f"{ngsi}/entities", "entities", GET=maps.query, POST=once(provision.create), DELETE=once(purge.purge)
+    )
     entity = endpoint(
         one,
         "entity",
         GET=reads.retrieve,
-        PUT=provision.replace,
-        PATCH=provision.merge,
-        DELETE=provision.delete,
+        PUT=once(provision.replace),
+        PATCH=once(provision.merge),
+        DELETE=once(provision.delete),
     )
     attribute = AttributePaths(
         entity,
-        endpoint(f"{one}/attrs", "attributes", POST=attributes.append, PATCH=attributes.update),
+        endpoint(f"{one}/attrs", "attributes", POST=once(attributes.append), PATCH=once(attributes.update)),
         endpoint(
             f"{one}/attrs/{{attr_id:path}}",
             "attribute",
-            PATCH=attributes.update_one,
-            PUT=attributes.replace_one,
-            DELETE=ending(attributes.delete_one, Evolutions(parts.database), reader),
+            PATCH=once(attributes.update_one),
+            PUT=once(attributes.replace_one),
+            DELETE=ending(once(attributes.delete_one), Evolutions(parts.database), reader),
         ),
     )
     return [
@@ -202,11 +206,11 @@ def assemble(parts: Parts) -> list[BaseRoute]:
         *route(f"{ngsi}/attributes", "attributes", GET=discovery.attributes),
         *route(f"{ngsi}/attributes/{{attribute_name:path}}", "attribute", GET=discovery.attribute),
         *route(f"{ngsi}/entityOperations/query", "query-by-post", POST=by_post.query),
-        *route(f"{ngsi}/entityOperations/create", "batch-create", POST=batches.create),
-        *route(f"{ngsi}/entityOperations/upsert", "batch-upsert", POST=batches.upsert),
-        *route(f"{ngsi}/entityOperations/update", "batch-update", POST=batches.update),
-        *route(f"{ngsi}/entityOperations/merge", "batch-merge", POST=batches.merge),
-        *route(f"{ngsi}/entityOperations/delete", "batch-delete", POST=batches.delete),
+        *route(f"{ngsi}/entityOperations/create", "batch-create", POST=once(batches.create)),
+        *route(f"{ngsi}/entityOperations/upsert", "batch-upsert", POST=once(batches.upsert)),
+        *route(f"{ngsi}/entityOperations/update", "batch-update", POST=once(batches.update)),
+        *route(f"{ngsi}/entityOperations/merge", "batch-merge", POST=once(batches.merge)),
+        *route(f"{ngsi}/entityOperations/delete", "batch-delete", POST=once(batches.delete)),
         *route(f"{ngsi}/csourceRegistrations", "registrations", GET=sources.query, POST=sources.create),
         *route(
             f"{ngsi}/csourceRegistrations/{{registration_id:path}}",

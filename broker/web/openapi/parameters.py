@@ -324,9 +324,10 @@ SCHEMAS: dict[str, Json] = {
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "required": ["entityId", "error"],
+                    "required": ["error"],
                     "properties": {
                         "entityId": {"type": "string"},
+                        "registrationId": {"type": "string"},
                         "error": {"$ref": "#/components/schemas/Problem"},
                     },
                 },

@@ -7,8 +7,8 @@ from broker.web.openapi.model import JSON, Answer, Content, Json, Operation, que
 _NGSI = "/ngsi-ld/v1"
 _ONE = f"{_NGSI}/entities/{{entity_id}}"
 _WRITING = ("local", "Link", "NGSILD-Tenant")
-_FAULTS = (400, 401, 403, 413, 415, 503, 504)
-_BARE_FAULTS = (400, 401, 403, 503, 504)
+_FAULTS = (400, 401, 403, 409, 413, 415, 502, 503, 504, 508)
+_BARE_FAULTS = (400, 401, 403, 409, 502, 503, 504, 508)
 _TAG = "local store"
 _KEY = "administration"
 
@@ -116,7 +116,11 @@ PROVISION_SCHEMAS: dict[str, Json] = {
                 "items": {
                     "type": "object",
                     "required": ["attributeName", "reason"],
-                    "properties": {"attributeName": {"type": "string"}, "reason": {"type": "string"}},
+                    "properties": {
+                        "attributeName": {"type": "string"},
+                        "reason": {"type": "string"},
+                        "registrationId": {"type": "string"},
+                    },
                 },
             },
         },
@@ -142,6 +146,8 @@ def _told(
     *faults: int,
 ) -> Operation:
     common = _FAULTS if body is not None else _BARE_FAULTS
+    # what a source could not do of its part (clause 6.3.17)
+    answers = {207: _UPDATED if "/attrs" in path else _PARTLY} | answers
     return Operation(
         method,
         path,
@@ -153,7 +159,7 @@ def _told(
         answers,
         (*parameters, *_WRITING),
         body,
-        (*common, *faults),
+        tuple(dict.fromkeys((*common, *faults))),
         _KEY,
     )
 

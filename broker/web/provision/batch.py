@@ -1,8 +1,9 @@
-"""Batches of local entities: create, upsert, update, merge, delete (clauses 5.6.7 to 5.6.10 and 5.6.20)."""
+"""Batches of entities: create, upsert, update, merge, delete (clauses 5.6.7 to 5.6.10 and 5.6.20)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +14,10 @@ from broker.store.entity_change import Change, Decide, Done
 from broker.web.endpoint import Call, Reply
 from broker.web.negotiation import Media, body_media
 from broker.web.problems import document as problem_document
-from broker.web.provision.calls import JSON, Writer, options_of, selected
+from broker.web.provision.batch_parts import BatchParts
+from broker.web.provision.calls import Writer, options_of, passed, selected
 from broker.web.provision.entities import merging
+from broker.web.provision.shares import JSON
 from schemas.errors import AlreadyExists, BadRequestData, InvalidRequest, KakehashiError
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.entity import parse_entity, without_keywords
@@ -22,6 +25,7 @@ from schemas.ngsi_ld.entity_fragment import parse_fragment
 from schemas.ngsi_ld.names import is_uri
 from schemas.ngsi_ld.patch import append, update
 from schemas.ngsi_ld.patch_merge import merge
+from schemas.ngsi_ld.write import Write, bare, typed_by
 
 MAX_BATCH = 10_000
 
@@ -30,17 +34,26 @@ Entity = dict[str, Any]
 
 @dataclass(slots=True)
 class _Item:
-    """One member of a batch: how to decide on it, or what is wrong with it."""
+    """One member of a batch: how to decide on it here, or what is wrong with it; and what came of it elsewhere."""
 
     id: str
+    write: Write | None = None
     decide: Decide | None = None
     error: KakehashiError | None = None
     refused: dict[str, str] = field(default_factory=dict)
     created: bool = False
+    elsewhere: bool = False
+    """A source has done its part."""
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    """BatchEntityErrors of sources."""
+
+    @property
+    def failed(self) -> bool:
+        return self.error is not None or bool(self.errors)
 
 
 Prepare = Callable[[_Item, Entity, Context], Decide]
-"""Reads a member of the batch in its context. May raise what is wrong with it."""
+"""Reads a member of the batch, or what of it is left for us, in its context. May raise what is wrong with it."""
 
 
 class Batches:
@@ -51,24 +64,27 @@ class Batches:
 
     async def create(self, call: Call) -> Reply:
         """`POST /ngsi-ld/v1/entityOperations/create` (clause 6.14.3.1)."""
-        self._writer.begin(call)
+        params = self._writer.begin(call)
 
         def prepare(item: _Item, given: Entity, context: Context) -> Decide:
             entity = parse_entity(given, context=context)
             return lambda there: created(there, entity)
 
-        return _created(await self._run(call, prepare))
+        return _created(await self._run(call, params, "createBatch", prepare), fresh=True)
 
     async def upsert(self, call: Call) -> Reply:
         """`POST /ngsi-ld/v1/entityOperations/upsert` (clause 6.15.3.1)."""
-        options = options_of(self._writer.begin(call, "options"), "replace", "update")
+        params = self._writer.begin(call, "options")
+        options = options_of(params, "replace", "update")
         if len(options) > 1:
             raise InvalidRequest("replace excludes update", field="options", clause="6.15.3.1")
-        return _created(await self._run(call, _updating if "update" in options else _replacing))
+        preparing = _updating if "update" in options else _replacing
+        return _created(await self._run(call, params, "upsertBatch", preparing), fresh=False)
 
     async def update(self, call: Call) -> Reply:
         """`POST /ngsi-ld/v1/entityOperations/update` (clause 6.16.3.1)."""
-        overwrite = "noOverwrite" not in options_of(self._writer.begin(call, "options"), "noOverwrite")
+        params = self._writer.begin(call, "options")
+        overwrite = "noOverwrite" not in options_of(params, "noOverwrite")
 
         def prepare(item: _Item, given: Entity, context: Context) -> Decide:
             fragment = parse_fragment(given, context=context, entity_id=item.id, nulls=False)
@@ -80,7 +96,7 @@ class Batches:
 
             return decide
 
-        return _report(await self._run(call, prepare))
+        return _report(await self._run(call, params, "updateBatch", prepare))
 
     async def merge(self, call: Call) -> Reply:
         """`POST /ngsi-ld/v1/entityOperations/merge` (clause 6.31.3.1)."""
@@ -97,21 +113,22 @@ class Batches:
 
             return decide
 
-        return _report(await self._run(call, prepare))
+        return _report(await self._run(call, params, "mergeBatch", prepare))
 
     async def delete(self, call: Call) -> Reply:
         """`POST /ngsi-ld/v1/entityOperations/delete` (clause 6.17.3.1)."""
-        self._writer.begin(call)
-        document, _ = await self._writer.reader.document(call)
+        params = self._writer.begin(call)
+        document, context = await self._writer.reader.document(call)
         items = [_Item(one if isinstance(one, str) else f"[{at}]") for at, one in enumerate(_members(document))]
         for item in items:
             if is_uri(item.id):
+                item.write = Write("deleteBatch", item.id, context)
                 item.decide = _deleting(item.id)
             else:
                 item.error = BadRequestData("an entity id is a URI", field="id", value=item.id, clause="5.6.10")
-        return _report(await self._done(call, items))
+        return _report(await self._done(call, params, items, lambda item, given, read: _deleting(item.id)))
 
-    async def _run(self, call: Call, prepare: Prepare) -> list[_Item]:
+    async def _run(self, call: Call, params: Mapping[str, str], operation: str, prepare: Prepare) -> list[_Item]:
         document, outer = await self._writer.reader.document(call)
         media = body_media(call.header(b"content-type") or "")
         items = []
@@ -129,11 +146,39 @@ class Batches:
                 if "@context" in given or media is Media.JSONLD:
                     context = await self._writer.reader.body_context(call, given, media)
                 item.decide = prepare(item, given, context)
+                types = typed_by(given, context)
+                item.write = Write(operation, name, context, bare(given), types, params=passed(params))
             except KakehashiError as error:
                 item.error = error
-        return await self._done(call, items)
+        return await self._done(call, params, items, prepare)
 
-    async def _done(self, call: Call, items: list[_Item]) -> list[_Item]:
+    async def _done(self, call: Call, params: Mapping[str, str], items: list[_Item], prepare: Prepare) -> list[_Item]:
+        """Here and elsewhere at the same time."""
+        sources = self._writer.distribution.sources(call, params)
+        if not sources:
+            await self._here(call, items)
+            return items
+        parts = BatchParts(self._writer.distribution, call)
+        for item in items:
+            if item.write is None or item.error is not None:
+                continue
+            left = await parts.add(item.write, sources)
+            if left is None:
+                item.decide = None
+            elif left is not item.write and isinstance(left.body, dict):
+                # what is left for us is a document of its own
+                item.decide = prepare(item, left.body, left.context)
+        await asyncio.gather(self._here(call, items), parts.send())
+        for item in items:
+            done, made, errors = parts.told(item.id)
+            item.elsewhere, item.errors = done, errors
+            item.created = item.created or made
+            if item.decide is not None and item.error is not None and parts.only_cleaning(item.id):
+                # it is held elsewhere, and that nothing of it was left here is as it should be
+                item.error = None
+        return items
+
+    async def _here(self, call: Call, items: list[_Item]) -> None:
         ready = [(item, Change(item.id, item.decide)) for item in items if item.decide is not None]
         outcomes = await self._writer.change(call, [change for _, change in ready]) if ready else []
         for (item, _), outcome in zip(ready, outcomes, strict=True):
@@ -144,7 +189,6 @@ class Batches:
                     item.error = AlreadyExists(f"Left as they were: {names}.", field=names, clause="5.6.3")
             else:
                 item.error = outcome
-        return items
 
 
 def _members(document: object) -> list[Any]:
@@ -178,18 +222,28 @@ def _deleting(entity_id: str) -> Decide:
     return decide
 
 
-def _created(items: Sequence[_Item]) -> Reply:
-    """201 with the ids of the new entities, if there are any and nothing went wrong."""
-    new = [item.id for item in items if item.created]
-    if new and not any(item.error for item in items):
-        return Reply(201, orjson.dumps(new), [JSON])
+def _created(items: Sequence[_Item], *, fresh: bool) -> Reply:
+    """201 with the ids of the new entities, if there are any and nothing went wrong. `fresh`: what was done at all
+    was a creation."""
+    new = [item.id for item in items if item.created or (fresh and item.elsewhere)]
+    if new and not any(item.failed for item in items):
+        return Reply(201, orjson.dumps(list(dict.fromkeys(new))), [JSON])
     return _report(items)
 
 
 def _report(items: Sequence[_Item]) -> Reply:
     """204, or 207 with a BatchOperationResult (clause 5.2.16) where something went wrong."""
-    errors = [{"entityId": item.id, "error": problem_document(item.error)} for item in items if item.error]
+    errors: list[dict[str, Any]] = []
+    for item in items:
+        if item.error is not None:
+            errors.append({"entityId": item.id, "error": problem_document(item.error)})
+        errors += item.errors
     if not errors:
         return Reply(204)
-    success = list(dict.fromkeys(item.id for item in items if item.error is None))
-    return Reply(207, orjson.dumps({"success": success, "errors": errors}), [JSON])
+    # what one holder did is done, whatever another one says of its part
+    done = (item.id for item in items if not item.failed or item.elsewhere or (item.errors and _held_here(item)))
+    return Reply(207, orjson.dumps({"success": list(dict.fromkeys(done)), "errors": errors}), [JSON])
+
+
+def _held_here(item: _Item) -> bool:
+    return item.decide is not None and item.error is None

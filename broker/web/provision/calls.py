@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import orjson
-
+from broker.gateway import Gateway
 from broker.store.entities import Entities
 from broker.store.entity_change import Change, Done, Outcome
-from broker.web.endpoint import Call, Reply
+from broker.web.endpoint import Call
+from broker.web.provision.distribution import Distribution
 from broker.web.reading import Reader, tenant
 from schemas.errors import InvalidRequest, NotFound
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.head import types_of
 from schemas.ngsi_ld.types import TypeSelection, parse_type_selection
 
-JSON = (b"content-type", b"application/json")
 Changed = Callable[[str, frozenset[str]], Awaitable[None]]
 """Told of a tenant and of the types that were written, so that this worker sees its own writes at once."""
 
@@ -24,15 +23,17 @@ Changed = Callable[[str, frozenset[str]], Awaitable[None]]
 class Writer:
     """Shared by the handlers. In closed mode the key of the administration is needed."""
 
-    def __init__(self, entities: Entities, reader: Reader, changed: Changed) -> None:
+    def __init__(self, entities: Entities, reader: Reader, changed: Changed, gateway: Gateway) -> None:
         self.entities = entities
         self.reader = reader
+        self.distribution = Distribution(gateway, entities, reader)
         self._changed = changed
 
     def begin(self, call: Call, *known: str) -> dict[str, str]:
-        """Who asks may write; the parameters, all of them `known` (clause 6.3.20). `local` always is: it changes
-        nothing, since only the local store is written to."""
+        """Who asks may write, and the request has not been here; the parameters, all of them `known` (clause 6.3.20),
+        as `local` always is."""
         self.reader.callers.administer(call.headers)
+        self.distribution.refuse_loop(call)
         params = self.reader.parameters(call)
         for name in params:
             if name not in known and name != "local":
@@ -88,13 +89,6 @@ def selected(there: dict[str, Any] | None, entity_id: str, types: TypeSelection 
     return there
 
 
-def update_result(updated: Sequence[str], refused: Mapping[str, str]) -> Reply:
-    """204, or 207 with an UpdateResult (clause 5.2.18) where something was left as it was. Names are IRIs: there is no
-    @context beside them that could say what a short one means."""
-    if not refused:
-        return Reply(204)
-    body = {
-        "updated": [name for name in updated if name not in refused],
-        "notUpdated": [{"attributeName": name, "reason": reason} for name, reason in refused.items()],
-    }
-    return Reply(207, orjson.dumps(body), [JSON])
+def passed(params: Mapping[str, str]) -> dict[str, str]:
+    """The parameters that go along with what is sent on."""
+    return {name: value for name, value in params.items() if name != "local"}

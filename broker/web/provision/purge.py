@@ -1,15 +1,21 @@
-"""`DELETE /ngsi-ld/v1/entities`: purge what a query finds in the local store (clauses 5.6.21 and 6.4.3.3)."""
+"""`DELETE /ngsi-ld/v1/entities`: purge what a query finds, here and at other sources (clauses 5.6.21 and 6.4.3.3)."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+import orjson
 
 from broker.federation.engine import federate
 from broker.federation.execute import Limits
+from broker.federation.split import Part
+from broker.federation.split_purge import purge_parts
 from broker.gateway import Gateway
 from broker.store.entity_change import Change
 from broker.web.endpoint import Call, Reply
-from broker.web.provision.calls import Writer
+from broker.web.provision.calls import Writer, passed
+from broker.web.provision.shares import JSON, Share, errors_of
 from broker.web.reading import tenant
 from schemas.errors import BadRequestData, StoreUnavailable
 from schemas.ngsi_ld.context import Context
@@ -41,15 +47,28 @@ class Purge:
         """Delete the entities that the parameters find, or only the attributes that they name."""
         params = self._writer.begin(call, *_FILTERS, "keep", "drop")
         context = await self._writer.reader.context(call)
+        given = passed(params)
         keep, drop = (_names(params.pop(name, None), name, context) for name in ("keep", "drop"))
         if keep and drop:
             raise BadRequestData("keep excludes drop", field="keep", clause="5.6.21")
         params.pop("geometryProperty", None)
         query, _ = parse_query(params, context, tenant=tenant(call))
         _check(query)
+        parts = purge_parts(query, given, self._writer.distribution.sources(call, params))
+        elsewhere, _ = await asyncio.gather(self._elsewhere(call, parts), self._here(call, query, keep, drop))
+        errors = [error for share in elsewhere for error in errors_of(share, "")]
+        if not errors:
+            return Reply(204)
+        # what failed is no single entity
+        told = [{k: v for k, v in error.items() if k != "entityId" or v} for error in errors]
+        return Reply(207, orjson.dumps({"success": [], "errors": told}), [JSON])
+
+    async def _elsewhere(self, call: Call, parts: list[Part]) -> list[Share]:
+        return await self._writer.distribution.send(call, parts, parts[0].write) if parts else []
+
+    async def _here(self, call: Call, query: EntityQuery, keep: frozenset[str], drop: frozenset[str]) -> None:
         for ids in _chunks(await self._found(call, query.alter(local=True, limit=_PAGE))):
             await self._writer.change(call, [Change(name, _purging(keep, drop)) for name in ids])
-        return Reply(204)
 
     async def _found(self, call: Call, query: EntityQuery) -> list[str]:
         """The ids of the local entities that the query takes."""

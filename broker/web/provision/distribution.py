@@ -1,0 +1,129 @@
+"""Writes wherever they belong: the parts of other sources are sent on, what is left is done here, and one answer tells
+of both (clauses 4.3.6, 5.6, 6.3.17)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from broker.federation.forward import Sent
+from broker.federation.split import Part, Split, depends_on_type, split, with_types, writers
+from broker.gateway import Envelope, Gateway
+from broker.registry.source import Source
+from broker.store.entities import Entities
+from broker.web.endpoint import Call, Reply
+from broker.web.problems import document, problem
+from broker.web.provision.shares import Share, answered, told
+from broker.web.reading import Reader, tenant
+from schemas.errors import Conflict, KakehashiError, NotFound, SourceLoop
+from schemas.ngsi_ld.head import types_of
+from schemas.ngsi_ld.write import FLOWS, Write
+
+Local = Callable[[Any], Awaitable[Mapping[str, str]]]
+"""Does a body (the whole of a write's, or what is left of it) in the local store; the attributes that it left as they
+were (IRIs), with the reason. Raises what it raises."""
+
+
+class Distribution:
+    """Shared by the handlers of the provision API."""
+
+    def __init__(self, gateway: Gateway, entities: Entities, reader: Reader) -> None:
+        self._gateway = gateway
+        self._entities = entities
+        self._reader = reader
+
+    def refuse_loop(self, call: Call) -> None:
+        """LoopDetected if the request has been here (clause 4.3.6.4)."""
+        via = call.header(b"via")
+        if via is not None:
+            self._gateway.forward_via(via, tenant(call))
+
+    def sources(self, call: Call, params: Mapping[str, str]) -> list[Source]:
+        """Those that a write may concern; none with local=true (clause 6.3.18)."""
+        found = self._gateway.registry.writable(tenant(call))
+        if not found or params.get("local") == "true":
+            return []
+        return writers(found, call.header(b"via"))
+
+    async def carry(
+        self,
+        call: Call,
+        params: Mapping[str, str],
+        write: Write,
+        local: Local,
+        done: Reply,
+        *,
+        attributes: bool = False,
+    ) -> Reply:
+        """Do a write on one entity. `done`: the answer where all of it succeeded; `attributes`: the operation tells in
+        an UpdateResult of what did not, not in a BatchOperationResult."""
+        sources = self.sources(call, params)
+        parts = await self.split(call, write, sources) if sources else None
+        if parts is None or not parts.parts:
+            refused = await local(write.body)
+            return answered(write, [Share(None, frozenset(write.members), refused=refused)], done, attributes)
+        here, sent = await asyncio.gather(self._here(parts, write, local), self.send(call, parts.parts, write))
+        shares = [*here, *sent]
+        if not shares:
+            return _failed(SourceLoop("every source that holds it has been asked already"))
+        return answered(write, shares, done, attributes)
+
+    async def split(self, call: Call, write: Write, sources: Sequence[Source]) -> Split:
+        """Where its parts go. An entity that is held here is of the types that it has here."""
+        if depends_on_type(sources) and (not write.types or write.operation not in ("createEntity", "replaceEntity")):
+            for row in await self._entities.get(tenant(call), [write.id]):
+                write = with_types(write, {*write.types, *types_of(row.entity)})
+        return split(write, sources)
+
+    async def _here(self, parts: Split, write: Write, local: Local) -> list[Share]:
+        mine = parts.local
+        if mine is None:
+            return []
+        try:
+            refused = await local(mine.body)
+        except NotFound as error:
+            if write.operation == "deleteEntity" and parts.taken:
+                # it is held elsewhere, and that nothing of it was left here is as it should be
+                return []
+            return [Share(None, frozenset(mine.members), problem=document(error))]
+        except KakehashiError as error:
+            return [Share(None, frozenset(mine.members), problem=document(error))]
+        return [Share(None, frozenset(mine.members), refused=refused)]
+
+    async def send(self, call: Call, parts: Sequence[Part], write: Write) -> list[Share]:
+        """Send parts on; what came of each is recorded before this returns. LoopDetected, MeteringUnavailable."""
+        refused = [
+            Share(
+                part.source.id,
+                part.attributes,
+                problem=document(
+                    Conflict(
+                        f"{part.source.id} alone holds it, and does not offer {part.write.operation}",
+                        field="operation",
+                        clause="5.6",
+                    )
+                ),
+                unoffered=True,
+            )
+            for part in parts
+            if not part.offered
+        ]
+        offered = [part for part in parts if part.offered]
+        if not offered:
+            return refused
+        caller = self._reader.callers.identify(call.headers)
+        envelope = Envelope(call.request, call.arrival, caller, call.header(b"via"), None, call.headers)
+        types = tuple(sorted(write.types))
+        sent, _ = await self._gateway.forward(offered, envelope, tenant(call), FLOWS[write.operation], types)
+        return [*refused, *(told(one) for one in sent if not _looped(one))]
+
+
+def _looped(one: Sent) -> bool:
+    """Who shares what all hold has seen the request already: that is no failure of it."""
+    return isinstance(one.error, SourceLoop) and not one.part.alone
+
+
+def _failed(error: KakehashiError) -> Reply:
+    status, headers, body = problem(error)
+    return Reply(status, body, headers)
