@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from adapters.contract import Page, SourceContext
-from adapters.ngsi_v2 import probing
+from adapters.ngsi_v2 import probing, writing
 from adapters.ngsi_v2.asking import Ask, Platformed, Request, Scope, plan, read_scopes
 from adapters.ngsi_v2.names import Names
 from adapters.ngsi_v2.translate import Translator
@@ -21,6 +21,7 @@ from schemas.capability import Capabilities, Paging, Pushdown
 from schemas.errors import BadUpstream, SourceNotFound
 from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.query import EntityQuery
+from schemas.ngsi_ld.write import Write, Written
 from schemas.platform import Platform, ProbeResult
 
 _MAX_TRANSLATORS = 64
@@ -48,7 +49,7 @@ class NgsiV2Adapter:
         self.clock = Clock(str(options.get("timezone", "Asia/Tokyo")))
         self.observed = tuple(options.get("observed_at", ("TimeInstant", "dateObserved")))
         self.scopes = read_scopes(platform.service_path, options.get("service_paths", ()))
-        self._upstream = upstream
+        self.upstream = upstream
         self._headers = _headers(platform)
         self._knows = Platformed(
             self.names,
@@ -121,13 +122,22 @@ class NgsiV2Adapter:
             if got < limit and (total is None or offset >= total):
                 return
 
+    def headers_at(self, service_path: str | None) -> dict[str, str]:
+        """Of a request in the tenant and a service path."""
+        return {**self._headers, "fiware-servicepath": service_path} if service_path else self._headers
+
     async def get(self, path: str, service_path: str | None, ctx: SourceContext) -> Answer:
         """One GET below the API's prefix (or of a whole address), in the tenant and a service path."""
-        headers = self._headers
-        if service_path:
-            headers = {**headers, "fiware-servicepath": service_path}
         url = self.base + path if path.startswith("/") or not path else path
-        return await self._upstream.request("GET", url, ctx=ctx, headers=headers)
+        return await self.upstream.request("GET", url, ctx=ctx, headers=self.headers_at(service_path))
+
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    def writes(self, operation: str) -> bool:
+        return operation in writing.OPERATIONS
+
+    async def write(self, write: Write, ctx: SourceContext) -> Written:
+        return await writing.send(self, write, ctx)
 
     def translator(self, working: Context = CORE, system: bool = False) -> Translator:
         """Into a working context; kept, with what it learns about names."""
