@@ -123,6 +123,11 @@ HELP: Table = {
     ),
     "platform.timeout_ms": ("1リクエストの待ち時間の上限(ミリ秒)", "Its share of a request's time, milliseconds."),
     "platform.max_concurrency": ("同時に問い合わせる数の上限", "Questions to it at once, at most."),
+    "platform.operation": (
+        "受け付ける操作または操作群(4.20節)。繰り返し可。既定はfederationOps(読み取りのみ)。書き込みはredirectionOpsなど",
+        "Operation or group (clause 4.20) that it takes; may be repeated. federationOps, which only read, if none; "
+        "redirectionOps lets writes through.",
+    ),
     "platform.credential": (
         "認証情報のJSON。秘密はできるだけ@ファイルか--credential-fileで",
         "Credential as JSON; what is written here is seen by others on the machine: prefer @FILE.",

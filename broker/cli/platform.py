@@ -48,6 +48,7 @@ def add(
     mode: Annotated[Mode | None, typer.Option(metavar="MODE", help="platform.mode")] = None,
     timeout_ms: Annotated[int | None, typer.Option(help="platform.timeout_ms")] = None,
     max_concurrency: Annotated[int | None, typer.Option(help="platform.max_concurrency")] = None,
+    operation: Annotated[list[str] | None, typer.Option(metavar="NAME", help="platform.operation")] = None,
     credential: Annotated[Text, typer.Option(metavar="JSON|@FILE", help="platform.credential")] = None,
     api_key_header: Annotated[Text, typer.Option(metavar="NAME", help="platform.api_key_header")] = None,
     bearer: Annotated[bool, typer.Option("--bearer", help="platform.bearer")] = False,
@@ -78,6 +79,7 @@ def add(
         "mode": mode.value if mode else None,
         "timeout_ms": timeout_ms,
         "max_concurrency": max_concurrency,
+        "operations": operation,
         "credential": inputs.read_credential(
             credential,
             header=api_key_header,
