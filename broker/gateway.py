@@ -45,6 +45,7 @@ from schemas.outcome import Outcome, Status
 _T = TypeVar("_T")
 AskSources = Callable[[EntityQuery, Sequence[Source] | None], Awaitable[Result]]
 """To these sources, or to those that match."""
+_DISPLACED = "another source alone holds what is asked for"
 _NO_CSF = "its registration does not fit the context source filter"
 log = structlog.get_logger(__name__)
 
@@ -265,6 +266,10 @@ class Gateway:
         if query.csf is not None:
             fit = {s.id for s in chosen([j.source for j in judged], query.csf, query.context)}
             judged = [j if j.source.id in fit else replace(j, matches=False, reason=_NO_CSF) for j in judged]
+        owners = owners_of(query, self.registry.proxied(query.tenant))
+        if owners is not None:
+            left = {s.id for s in owners.undisplaced([j.source for j in judged])}
+            judged = [j if j.source.id in left else replace(j, matches=False, reason=_DISPLACED) for j in judged]
         via = self.forward_via(None, query.tenant)
         return explain(query, judged, max_collect=self._max_collect, budget_s=self._budget, via=via)
 

@@ -11,6 +11,7 @@ from adapters.contract import Services, SourceContext
 from adapters.status import raise_for_status
 from adapters.upstream import Answer
 from schemas.errors import ContextNotAvailable, SourceLoop, SourceUnsupported
+from schemas.ngsi_ld.conformance import older
 from schemas.ngsi_ld.context import CORE, Context, core_of
 from schemas.ngsi_ld.write import Write, Written, in_context
 from schemas.platform import Platform
@@ -96,7 +97,7 @@ async def _exchange(speaker: Speaker, sent: Write, info: dict[str, str], ctx: So
     headers = dict(speaker.headers_for(sent.context))
     if ctx.origin:
         headers["kakehashi-origin"] = ctx.origin
-    payload = sent.body
+    payload = _as_known(sent, info.get("ngsildconformance"))
     if payload is not None:
         embedded = info.get("contenttype") == "application/ld+json" and "jsonldcontext" not in info
         headers["content-type"] = "application/ld+json" if embedded else "application/json"
@@ -107,6 +108,16 @@ async def _exchange(speaker: Speaker, sent: Write, info: dict[str, str], ctx: So
     ctx.sent += len(body or b"")
     url = speaker.root + speaker.prefix + path
     return await speaker.services.upstream.request(method, url, ctx=ctx, headers=headers, body=body)
+
+
+def _as_known(sent: Write, version: str | None) -> Any:
+    """The body as the version of the specification that the platform is registered with has it (clause 4.3.6.8)."""
+    if version is None or sent.attribute is not None or sent.simplified:
+        return sent.body
+    major, minor = map(int, version.split("."))
+    if isinstance(sent.body, list):
+        return [older(one, (major, minor)) if isinstance(one, dict) else one for one in sent.body]
+    return older(sent.body, (major, minor)) if isinstance(sent.body, dict) else sent.body
 
 
 def _with_context(payload: Any, context: Context) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
 from gateway import ENTITIES, Gateway
 from nodes import Json, Node, only, room
@@ -15,6 +16,7 @@ from adapters.testing.serving import Reply, Request
 ID = room()["id"]
 ONE = f"{ENTITIES}/{ID}"
 OPERATIONS = "/ngsi-ld/v1/entityOperations"
+CORE_URL = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.8.jsonld"
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -262,3 +264,18 @@ def test_names_travel_in_a_context_of_the_clients_own(here: Node, there: Node) -
     answer = here.client.post(ENTITIES, json=entity, headers=here.headers | {"content-type": "application/ld+json"})
     assert answer.status_code == 201, answer.text
     assert there.held(ID) == {"https://example.jp/heat": 20}
+
+
+def test_a_source_of_an_earlier_version(here: Node, there: Node, host: Host) -> None:
+    bodies: list[Any] = []
+
+    def answer(request: Request) -> Reply:
+        if request.method == "POST":
+            bodies.append(orjson.loads(request.body))
+        return Reply(b"", 201 if request.method == "POST" else 404, {})
+
+    pairs = [{"key": "ngsildConformance", "value": "1.3"}, {"key": "jsonldContext", "value": CORE_URL}]
+    here.register(there, "redirect", at=host.serve(answer).url, contextSourceInfo=pairs)
+    name = {"type": "LanguageProperty", "languageMap": {"ja": "室"}}
+    assert here.create({**room(heat=20), "name": name, "scope": "/a"}).status_code == 201
+    assert bodies == [{**room(heat=20), "name": {"type": "Property", "value": {"ja": "室"}}}]

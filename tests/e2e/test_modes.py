@@ -83,6 +83,8 @@ def test_redirect_takes_whole_types(here: Node, there: Node) -> None:
     # the store of its own is not even asked
     timing = here.get(ENTITIES, type="Room").headers["server-timing"]
     assert "local" not in timing
+    told = [row.get("reason") for row in here.get("/federation/explain", type="Room").json()["sources"]]
+    assert set(told) == {None, "another source alone holds what is asked for"}
 
 
 def test_redirect_of_some_ids(here: Node, there: Node) -> None:
