@@ -43,8 +43,7 @@ class ContextSources:
         given = from_registration(document, context, tenant=tenant(call), now=datetime.now(UTC))
         platform = await self._enrolment.add_unprobed(given, secrets_of(document))
         location = _PATH + quote(registration_id(platform.id), safe=":")
-        # in title case: clients that fold the names of headers don't mind, others know no other
-        return Reply(201, b"", [(b"Location", location.encode())])
+        return Reply(201, b"", [(b"location", location.encode())])
 
     async def query(self, call: Call) -> Reply:
         """The registrations of the tenant that may have what is asked for (clause 5.10.2)."""
