@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from conftest import Opener
 from v2_store import V2Store
 
 from adapters.contract import SourceContext, Writable
@@ -15,6 +15,7 @@ from schemas.ngsi_ld.context import CORE, build
 from schemas.ngsi_ld.query import EntityQuery
 from schemas.ngsi_ld.write import Write, Written
 
+Opener = Callable[..., Awaitable[NgsiV2Adapter]]
 ID = "urn:ngsi-ld:Room:1"
 ROOM: dict[str, Any] = {
     "id": ID,
