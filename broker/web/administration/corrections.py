@@ -63,7 +63,13 @@ def routes(corrections: Corrections, callers: Callers) -> APIRouter:
         found = await corrections.all(state=state, limit=limit)
         return JSONResponse([one.to_dict() for one in found], headers=_NO_STORE)
 
-    @router.post("", status_code=201, summary="Request a correction / 訂正を申請する", openapi_extra=needs)
+    no_flow: dict[int | str, dict[str, Any]] = {
+        404: {"description": "There is no such flow", "content": {"application/problem+json": {}}}
+    }
+
+    @router.post(
+        "", status_code=201, summary="Request a correction / 訂正を申請する", responses=no_flow, openapi_extra=needs
+    )
     async def request(document: CorrectionInput, caller: Caller = Depends(request_or_decide)) -> JSONResponse:
         """By an operator or the secretariat. Nothing changes until another one approves; both are in the ledger."""
         given = document.replacement
