@@ -41,7 +41,7 @@ def datasets_of(graph: Graph) -> Iterator[tuple[str, Node]]:
         said = _first(graph, node, DCTERMS.identifier)
         name = str(node) if isinstance(node, URIRef) else said or _first(graph, node, DCTERMS.title)
         if name:
-            named.setdefault(name[:300], node)
+            named.setdefault(loose.line(name, 300), node)
     yield from sorted(named.items())
 
 
@@ -154,7 +154,7 @@ def _agent(graph: Graph, node: Node, predicate: Node) -> Agent:
         mail = _first(graph, o, VCARD.hasEmail) or _first(graph, o, FOAF.mbox)
         email = loose.line(mail, 200).removeprefix("mailto:")
         page = _first(graph, o, FOAF.homepage) or _first(graph, o, VCARD.hasURL)
-        return Agent(loose.line(name), str(o)[:300] if isinstance(o, URIRef) else "", loose.url(page), email)
+        return Agent(loose.line(name), loose.line(str(o), 300) if isinstance(o, URIRef) else "", loose.url(page), email)
     return Agent()
 
 
@@ -214,7 +214,7 @@ def _distribution(graph: Graph, node: Node, place: int) -> Distribution:
         access = access or loose.url(_first(graph, service, DCAT.endpointURL))
         conforms = conforms or _first(graph, service, DCTERMS.conformsTo)
     return Distribution(
-        id=str(node)[:300] if isinstance(node, URIRef) else str(place),
+        id=loose.line(str(node), 300) if isinstance(node, URIRef) else str(place),
         title=loose.line(_preferred(graph.objects(node, DCTERMS.title))),
         description=loose.text(_preferred(graph.objects(node, DCTERMS.description)), 2000),
         access_url=access or download,

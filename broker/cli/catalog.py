@@ -11,6 +11,8 @@ from broker.cli import inputs
 from broker.cli.catalog_view import progress_of, show_dataset, show_hits, show_sources, show_status
 from broker.cli.help_view import Command, Group
 from broker.cli.session import Session, session_of
+from schemas.catalogue import CatalogueMode
+from schemas.errors import OperationNotSupported
 
 if TYPE_CHECKING:
     from broker.app import House
@@ -125,7 +127,9 @@ def harvest(
 
 
 async def _harvest(session: Session, house: House, source: str, force: bool) -> HarvestStatus | None:
-    await house.catalogue.sources.get(source)
+    known, _ = await house.catalogue.sources.get(source)
+    if known.mode is CatalogueMode.ASK:
+        raise OperationNotSupported("it is asked at the time of a search, and never copied", field="mode", value="ask")
     with progress_of(session, source) as progress:
         for attempt in range(_PATIENCE):
             status = await house.catalogue.harvester.harvest(source, progress=progress, forced=force)

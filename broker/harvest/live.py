@@ -79,6 +79,8 @@ class LiveDatasets:
         for source, type_iri in self._held():
             id_ = _id(source, type_iri)
             there.add(id_)
+            if len(there) % 20 == 0:
+                await asyncio.sleep(0)
             told = facts.get(id_)
             dataset = live_dataset(
                 source.platform,

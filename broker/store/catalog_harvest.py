@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import asyncpg
@@ -52,6 +52,7 @@ _FAULT = """
 INSERT INTO catalog_faults (source, identifier, run, words)
 SELECT $1, identifier, $2, words FROM unnest($3::text[], $4::text[]) AS fault (identifier, words)
 ON CONFLICT (source, identifier) DO UPDATE SET run = excluded.run, words = excluded.words, time = now()"""
+_PRUNE = "DELETE FROM catalog_changes WHERE source = $1 AND time < now() - interval '400 days'"
 _END = """
 UPDATE catalog_sources SET state = $3, ended = now(), removed = $4, problem = $5,
     failures = CASE WHEN $6 THEN failures + 1 ELSE 0 END,
@@ -60,6 +61,9 @@ UPDATE catalog_sources SET state = $3, ended = now(), removed = $4, problem = $5
     due = now() + make_interval(secs => $7), lease_owner = NULL, lease_until = NULL
 WHERE id = $1 AND lease_owner = $2 RETURNING *,
     (SELECT count(*) FROM catalog_datasets d WHERE d.source = catalog_sources.id) AS datasets"""
+
+
+_UNSTORABLE = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)
 
 
 class LeaseLost(KakehashiError):
@@ -130,10 +134,7 @@ class CatalogHarvests:
     async def store(self, source: str, run: int, batch: StoredBatch) -> HarvestStatus:
         """A batch, all or nothing, together with the cursor behind it."""
         async with self._database.transaction() as connection:
-            added = set()
-            if batch.fresh:
-                changed = await connection.fetch(UPSERT, payload(batch.fresh), run)
-                added = {row["id"] for row in changed if row["added"]}
+            batch, added = await _upsert(connection, batch, run)
             row = await connection.fetchrow(
                 _ADVANCE,
                 source,
@@ -193,6 +194,7 @@ class CatalogHarvests:
         """Give the lease back; the next harvest is due in `wait` seconds."""
         async with self._database.transaction() as connection:
             if state == "done":
+                await connection.execute(_PRUNE, source)
                 await connection.execute(
                     "DELETE FROM catalog_faults f USING catalog_sources s"
                     " WHERE f.source = $1 AND s.id = $1 AND f.run < s.run AND s.lease_owner = $2",
@@ -207,6 +209,33 @@ class CatalogHarvests:
     async def _held(self, connection: asyncpg.Connection, source: str) -> None:
         if not await connection.fetchval(_HOLD, source, self._owner, LEASE_SECONDS):
             raise _lost(source)
+
+
+async def _upsert(connection: asyncpg.Connection, batch: StoredBatch, run: int) -> tuple[StoredBatch, set[str]]:
+    """The rows, and the ids of those that are new. A row that the database can't hold becomes a fault, the others are
+    stored: what one source writes must not keep the rest out."""
+    if not batch.fresh:
+        return batch, set()
+    try:
+        async with connection.transaction():
+            rows = await connection.fetch(UPSERT, payload(batch.fresh), run)
+        return batch, {row["id"] for row in rows if row["added"]}
+    except _UNSTORABLE:
+        pass
+    added: set[str] = set()
+    fresh: list[DatasetRow] = []
+    faults = dict(batch.faults)
+    for one in batch.fresh:
+        try:
+            async with connection.transaction():
+                rows = await connection.fetch(UPSERT, payload([one]), run)
+        except _UNSTORABLE as e:
+            faults[one.identifier] = f"it can't be stored: {e}"[:500]
+            continue
+        fresh.append(one)
+        added |= {row["id"] for row in rows if row["added"]}
+    digests = {row.identifier: batch.digests[row.identifier] for row in fresh if row.identifier in batch.digests}
+    return replace(batch, fresh=fresh, faults=faults, digests=digests), added
 
 
 def _lost(source: str) -> LeaseLost:

@@ -19,6 +19,8 @@ _OLD = (
 _TABLE = {ord(a): b for a, b in zip(_OLD[::2], _OLD[1::2], strict=True)}
 _KATAKANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
 _LONG = re.compile(r"(?<=[ぁ-ゖ]{2})ー(?![ぁ-ゖ])")
+_LONGEST = 60
+"""Characters of a Latin word that count; an index takes no word of thousands."""
 _WORDS = re.compile(r"[a-z0-9]+(?:[.'][a-z0-9]+)*|[぀-ゟ一-鿿㐀-䶿々〆ー豈-﫿]+")
 
 
@@ -50,7 +52,7 @@ def lexemes(text: str) -> list[str]:
 def lexemes_of(word: str, *, single: bool = False) -> list[str]:
     """Of one folded word. `single`: with its characters one by one, as a text that is indexed needs."""
     if is_latin(word):
-        return [stem(word)]
+        return [stem(word[:_LONGEST])]
     pairs = [word[i : i + 2] for i in range(len(word) - 1)]
     return [*pairs, *word] if single else pairs or [word]
 

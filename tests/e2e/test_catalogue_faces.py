@@ -219,6 +219,24 @@ def test_a_preview_of_a_large_file_reads_its_beginning(catalogue: Gateway) -> No
     assert fetch(catalogue, "/big.csv", "download").content == FILES["/big.csv"][1]
 
 
+def test_a_client_that_goes_away_is_recorded_with_what_it_took(catalogue: Gateway) -> None:
+    url = f"/catalog/datasets/{named(catalogue)['id']}/distributions/{PLACES.index('/big.csv')}/download"
+    with catalogue.client.stream("GET", url) as answer:
+        opened = answer.headers["kakehashi-flow"]
+        next(answer.iter_raw())
+    deadline = time.monotonic() + 30
+    while True:
+        flows = catalogue.client.get("/flows", params={"operation": "download", "limit": 1000}).json()
+        [request] = [f["request"] for f in flows if f["id"] == opened]
+        if ended := [f for f in flows if f["request"] == request and f["id"] != opened]:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    # how much had left before it was noticed is the network's affair
+    assert ended[0]["outcome"] in ("partial", "ok")
+    assert 0 < ended[0]["bytes"] <= len(FILES["/big.csv"][1])
+
+
 @pytest.mark.parametrize("file", ["/page.html", "/a.pdf", "/gone.csv", "/metadata", "/short.csv"])
 def test_what_can_not_be_shown_or_had_says_why(catalogue: Gateway, file: str) -> None:
     answer = fetch(catalogue, file, "preview")
@@ -263,6 +281,9 @@ def test_every_page_of_dcat_is_within_dcat_ap(catalogue: Gateway) -> None:
 
 
 def fetch(gateway: Gateway, file: str, how: str) -> Any:
+    return gateway.client.get(f"/catalog/datasets/{named(gateway)['id']}/distributions/{PLACES.index(file)}/{how}")
+
+
+def named(gateway: Gateway) -> Any:
     hits = gateway.client.get("/catalog/datasets", params={"q": "避難所一覧 千代田区"}).json()["datasets"]
-    hit = next(h for h in hits if h["title"] == "千代田区 避難所一覧")
-    return gateway.client.get(f"/catalog/datasets/{hit['id']}/distributions/{PLACES.index(file)}/{how}")
+    return next(h for h in hits if h["title"] == "千代田区 避難所一覧")

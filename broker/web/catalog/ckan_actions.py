@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from schemas.errors import BadRequestData, NotFound
 
 Action = Callable[["Asking"], Awaitable[Any]]
 _MOST = 1000
+_AT_ONCE = 50
 _FIELD = re.compile(r'([+-]?)([A-Za-z_]+):(\[[^\]]{1,100}\]|"[^"]{0,500}"|\([^)]{0,500}\)|\S+)')
 _SINCE = re.compile(r"\[(\S+) TO \S+\]")
 _FACETS = {
@@ -151,7 +153,7 @@ class CkanActions:
         return {
             "count": found.total,
             "sort": asking.text("sort") or "score desc, metadata_modified desc",
-            "results": [asking.package(hit) for hit in found.hits] if rows else [],
+            "results": await _packages(asking, found.hits) if rows else [],
             "facets": facets,
             "search_facets": told,
         }
@@ -165,7 +167,7 @@ class CkanActions:
     async def with_resources(self, asking: Asking) -> Any:
         limit = asking.number("limit", 10, _MOST)
         found = await self._search.search(Filter(), limit=limit, offset=_offset(asking), sort="modified")
-        return [asking.package(hit) for hit in found.hits]
+        return await _packages(asking, found.hits)
 
     async def package_autocomplete(self, asking: Asking) -> Any:
         limit = asking.number("limit", 10, 100)
@@ -255,6 +257,16 @@ class CkanActions:
         wanted = value.strip('"()')
         values = [v for v, _ in await self._search.values(facet) if wanted in (v, _named(name, v))] or [wanted]
         return replace(where, values={**where.values, facet: tuple(values)})
+
+
+async def _packages(asking: Asking, hits: list[Hit]) -> list[dict[str, Any]]:
+    """A thousand of them take longer than other requests should wait."""
+    made = []
+    for place, hit in enumerate(hits):
+        if place % _AT_ONCE == _AT_ONCE - 1:
+            await asyncio.sleep(0)
+        made.append(asking.package(hit))
+    return made
 
 
 def _named(field_name: str, value: str) -> str:

@@ -66,7 +66,7 @@ def routes(desk: Desk) -> APIRouter:
         this = f"{base}/catalog?{urlencode({**kept, **({'after': after} if after else {})})}"
         nodes = catalogue_page(hits, base, total=total, this=this, first=first, following=following)
         nodes += [node for hit in hits for node in dataset_nodes(hit, base)]
-        return rdf(nodes, media, headers)
+        return await rdf(nodes, media, headers)
 
     @router.get(
         "/datasets",
@@ -114,7 +114,7 @@ def routes(desk: Desk) -> APIRouter:
             following = headers.get("Link", "").partition(">")[0].removeprefix("<")
             here = f"{base}/catalog/datasets?{request.url.query}"
             nodes = catalogue_page(found.hits, base, total=found.total, this=here, first=here, following=following)
-            return rdf(nodes + [n for hit in found.hits for n in dataset_nodes(hit, base)], media, headers)
+            return await rdf(nodes + [n for hit in found.hits for n in dataset_nodes(hit, base)], media, headers)
         body: dict[str, Any] = {
             "total": found.total,
             "loose": found.loose,
@@ -184,7 +184,7 @@ def routes(desk: Desk) -> APIRouter:
         if media is Media.HTML:
             return dataset_page(hit, base, desk.state(caller, hit.dataset))
         if media in DCAT:
-            return rdf(dataset_nodes(hit, base), media)
+            return await rdf(dataset_nodes(hit, base), media)
         return JSONResponse(desk.shown(hit, caller, base), headers=NO_STORE)
 
     return router

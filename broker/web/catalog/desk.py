@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -94,9 +95,10 @@ def form(request: Request, offered: tuple[Media, ...]) -> Media:
     return choose(request.headers.get("accept", ""), offered)
 
 
-def rdf(nodes: list[Node], media: Media, headers: dict[str, str] | None = None) -> Response:
-    """A page of RDF."""
-    return Response(written(nodes, str(media)), media_type=str(media), headers={**NO_STORE, **(headers or {})})
+async def rdf(nodes: list[Node], media: Media, headers: dict[str, str] | None = None) -> Response:
+    """A page of RDF, written beside the event loop."""
+    body = await asyncio.to_thread(written, nodes, str(media))
+    return Response(body, media_type=str(media), headers={**NO_STORE, **(headers or {})})
 
 
 def contents(*media: Media) -> dict[int | str, dict[str, Any]]:

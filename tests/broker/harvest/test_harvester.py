@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from adapters.testing.portal import Portal, packages
@@ -169,6 +170,32 @@ async def test_bad_records_are_listed_and_the_rest_is_there(harvester: Harvester
         portal.records = [r for r in packages(30) if r["id"] not in (records[7]["id"],)]
         await done(harvester)
     assert (await sources.faults("portal", limit=10, offset=0))[1] == 0
+
+
+async def test_what_the_database_can_not_hold_is_a_fault_of_its_own(
+    harvester: Harvester, sources: CatalogSources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = packages(30)
+    records[3]["notes"] = "x" * 30_000 + " \x00 " + "é" * 30_000
+    records[9]["title"] = "あ" * 5_000
+    real = harvester._row
+    # no record is known that gets so far; a lexeme of 3,000 letters is one that PostgreSQL refuses
+    monkeypatch.setattr(
+        harvester,
+        "_row",
+        lambda dataset, today: (
+            msgspec.structs.replace(real(dataset, today), head=("y" * 3000,))
+            if dataset.identifier == records[5]["id"]
+            else real(dataset, today)
+        ),
+    )
+    async with Server(Portal(records)) as server:
+        await add(sources, server.url)
+        status = await done(harvester)
+    assert (status.state, status.datasets, status.skipped) == (HarvestState.DONE, 29, 1)
+    [fault], _ = await sources.faults("portal", limit=10, offset=0)
+    assert fault.identifier == records[5]["id"]
+    assert fault.words.startswith("it can't be stored")
 
 
 async def test_one_that_breaks_later_keeps_what_was_read_before(
