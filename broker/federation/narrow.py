@@ -16,6 +16,10 @@ _MEMBERS = frozenset({"id", "type", "scope"})
 
 def narrowed(query: EntityQuery, source: Source) -> EntityQuery:
     """The query itself, unless the registration says that it would ask for more than the source is for."""
+    of_one_type = query.types is not None and len(query.types.alternatives) == 1
+    if source.typed_only and of_one_type and not (source.limited and query.retrieve):
+        # the most of all questions: it matched, so it is for the type
+        return query
     if source.limited and query.retrieve and "retrieveEntity" not in source.operations:
         query = query.alter(retrieve=False, limit=1, offset=0, count=False)
     coverage = source.platform.coverage

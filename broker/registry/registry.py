@@ -15,7 +15,7 @@ from broker.registry.answers import Answers, Room
 from broker.registry.breaker import Breaker
 from broker.registry.bulkhead import Bulkhead
 from broker.registry.matching import EMPTY, Judgement, SourceIndex
-from broker.registry.source import Source, conveyed_by, is_limited
+from broker.registry.source import Source, conveyed_by, is_limited, is_typed_only
 from schemas.errors import KakehashiError, Retryable
 from schemas.flow import Provider
 from schemas.ngsi_ld.geometry import geometry_of, make_shape
@@ -181,6 +181,7 @@ class Registry:
             operations=offered(terms.operations),
             alias=terms.alias or (platform.probe.alias if platform.probe is not None else None) or None,
             limited=is_limited(platform),
+            typed_only=is_typed_only(platform),
             answers=Answers(self._room, (terms.cache_ms or 0) / 1000),
             conveys=conveyed_by(platform),
         )

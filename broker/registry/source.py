@@ -65,6 +65,8 @@ class Source:
     answers: Answers | None = None
     """None: every request asks anew."""
 
+    typed_only: bool = False
+    """It is registered for entities of some types, and nothing narrower."""
     conveys: tuple[tuple[str, str], ...] = ()
     """Headers that its registration wants conveyed (clause 4.3.6.5)."""
 
@@ -96,6 +98,13 @@ class Source:
 def conveyed_by(platform: Platform) -> tuple[tuple[str, str], ...]:
     """The pairs of a registration's contextSourceInfo that are conveyed as they are."""
     return tuple((name, value) for name, value in platform.distribution.info if name not in _PROCESSED)
+
+
+def is_typed_only(platform: Platform) -> bool:
+    """Whether types are all that a question to it may have to be narrowed to."""
+    coverage = platform.coverage
+    bare = all(p.type is not None and p.id is None and p.id_pattern is None for p in coverage.entities)
+    return bare and not coverage.attributes
 
 
 def is_limited(platform: Platform) -> bool:
