@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,24 +61,32 @@ def portal_with_datastore(portal: Portal) -> Any:
 def test_killed_in_the_middle_it_goes_on_and_ends_the_same(
     environment: dict[str, str], database_of_cli: str, host: Host
 ) -> None:
-    portal = Portal(packages(500))
+    gate = threading.Event()
+
+    def hold(start: int) -> None:
+        """The fifth page comes only after the harvest was killed."""
+        if start >= 100:
+            gate.wait(60)
+
+    portal = Portal(packages(500), spoil=hold)
     server = host.serve(portal_with_datastore(portal))
-    options = ("--option", "page_size=25", "--option", "delay_ms=100")
+    options = ("--option", "page_size=25", "--option", "delay_ms=0")
     kakehashi(environment, "catalog", "add", "--id", "tokyo", "--kind", "ckan", "--endpoint", server.url, *options)
     child = subprocess.Popen([sys.executable, "-m", "broker", "catalog", "harvest", "tokyo"], env=environment)
     deadline = time.monotonic() + 60
-    while not (seen := run(fetch(database_of_cli, "SELECT seen FROM catalog_sources WHERE seen >= 50"))):
+    while not (seen := run(fetch(database_of_cli, "SELECT seen FROM catalog_sources WHERE seen = 100"))):
         assert time.monotonic() < deadline
         assert child.poll() is None
         time.sleep(0.02)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    assert seen[0][0] < 500
+    gate.set()
+    assert seen[0][0] == 100
     # what would take its twenty seconds
     run(execute(database_of_cli, "UPDATE catalog_sources SET lease_until = now()"))
     portal.starts.clear()
     [ended] = kakehashi(environment, "catalog", "harvest", "tokyo", "--json")
-    assert portal.starts[0] >= 50
+    assert portal.starts[0] == 100
     assert (ended["state"], ended["seen"], ended["added"], ended["run"]) == ("done", 500, 500, 1)
 
     found = kakehashi(environment, "catalog", "search", "シェルター 中央区", "--json")
