@@ -30,6 +30,7 @@ from broker.identity.callers import Callers
 from broker.identity.provider import Provider as OpenIdProvider
 from broker.identity.secrets import SecretBox, open_box
 from broker.identity.tokens import token_reader
+from broker.kpi.courier import Courier, make_courier
 from broker.kpi.evidence import StoredLedger
 from broker.kpi.programme import Programme
 from broker.kpi.rolling import Roller
@@ -99,6 +100,7 @@ class House:
     roller: Roller
     sequencer: Sequencer
     programme: Programme
+    courier: Courier
     notifying: Notifying
     catalogue: Catalogue
     postgres: PrivatePostgres | None
@@ -117,6 +119,7 @@ class House:
         await self.sweeper.stop()
         await self.notifying.dispatcher.stop()
         await self.roller.stop()
+        await self.courier.stop()
         await self.feed.stop()
         await self.enrolment.close()
         await self.settler.drain()
@@ -219,6 +222,7 @@ async def _furnish(
         in_force=in_force,
         subscriptions=notifying.index,
     )
+    programme = Programme(database, StoredLedger(database))
     house = House(
         settings=settings,
         database=database,
@@ -252,8 +256,9 @@ async def _furnish(
         feed=Feed(url, FEEDS, loading.changed),
         sweeper=Sweeper(entities),
         roller=Roller(database),
+        programme=programme,
+        courier=make_courier(programme, entities, loading.wrote, upstream, box, settings.public_url),
         sequencer=sequencer,
-        programme=Programme(database, StoredLedger(database)),
         notifying=notifying,
         catalogue=Catalogue(database, box, lent, registry, sample_every=settings.catalog_sample_s),
         postgres=postgres,
@@ -270,6 +275,7 @@ async def _furnish(
         if settings.sequencer:
             sequencer.start()
         house.roller.start()
+        house.courier.start()
         notifying.dispatcher.start()
         house.upkeep = asyncio.create_task(_keep_up(house), name="upkeep")
     return house
@@ -336,6 +342,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
                         metrics=house.metrics,
                         settings=chosen,
                         programme=house.programme,
+                        pusher=house.courier.pusher,
                         wrote=house.loading.wrote,
                         missing=house.missing,
                         catalogue=house.catalogue,

@@ -12,11 +12,13 @@ import typer
 from broker.cli import (
     about,
     agreement,
+    area,
     catalog,
     demo,
     flows,
     kpi,
     kpi_life,
+    kpi_report,
     ledger,
     plan,
     platform,
@@ -49,8 +51,10 @@ app.add_typer(agreement.app, name="agreement", help="agreement.help")
 app.add_typer(secrets.app, name="secrets", help="secrets.help")
 app.command("admin-key", cls=Command, help="admin-key.help")(service.admin_key)
 app.add_typer(project.app, name="project", help="project.help")
+app.add_typer(area.app, name="area", help="area.help")
 kpi.app.add_typer(kpi_life.app)
 app.add_typer(catalog.app, name="catalog", help="catalog.help")
+kpi.app.add_typer(kpi_report.app)
 app.add_typer(kpi.app, name="kpi", help="kpi.help")
 app.add_typer(ledger.app, name="ledger", help="ledger.help")
 app.command("witness", cls=Command, help="witness.help")(witness.witness)

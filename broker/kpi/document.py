@@ -80,6 +80,7 @@ def kpi_document(state: KpiState, project: Project, year: int, ledger: Mapping[s
         **years,
         "achievement": rate,
         "weight": one.weight,
+        "most_percent": one.most_percent,
         "points": points(one, rate),
         "months": [_period(p, state.figures) for p in months_of(year)],
         "quarters": _quarters(state, one, number, year),

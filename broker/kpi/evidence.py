@@ -27,8 +27,8 @@ class Standing:
 class Ledger(Protocol):
     """What reports need of the ledger, and nothing more."""
 
-    async def standing(self) -> Standing | None:
-        """The newest signed checkpoint; None if there is none."""
+    async def standing(self, covering: int) -> Standing | None:
+        """A signed checkpoint over at least so many entries; None if there is none."""
 
     async def span(self, since: date, until: date) -> tuple[int, int] | None:
         """First entry, and the one after the last, that hold flows of these days of Tokyo; None if not known."""
@@ -37,7 +37,7 @@ class Ledger(Protocol):
 class NoLedger:
     """Where no ledger is kept: reports say that they are unwitnessed, and no result becomes final."""
 
-    async def standing(self) -> Standing | None:
+    async def standing(self, covering: int) -> Standing | None:
         return None
 
     async def span(self, since: date, until: date) -> tuple[int, int] | None:
@@ -50,8 +50,10 @@ class StoredLedger:
     def __init__(self, database: Database) -> None:
         self._ledger = ledger.Ledger(database)
 
-    async def standing(self) -> Standing | None:
-        found = await self._ledger.latest(witnessed=True) or await self._ledger.latest()
+    async def standing(self, covering: int) -> Standing | None:
+        found = await self._ledger.latest(witnessed=True)
+        if found is None or found.size < covering:
+            found = await self._ledger.covering(covering)
         if found is None:
             return None
         signed = read_checkpoint(found.note)

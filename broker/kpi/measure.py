@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import Any
 
 from broker.store.usage_read import Keys, UsageReader
-from schemas.flow import Flow
 from schemas.kpi.definition import ADDITIVE, KpiDefinition, Measure, Source
 from schemas.kpi.periods import Period
 from schemas.kpi.project import Project
@@ -91,22 +90,30 @@ async def recount(
         ]
         for versions in kpis
     ]
-    async for flow in reader.flows(period.since, period.until, below):
-        day = flow.time.astimezone(TOKYO).date()
-        for parts in tallies:
-            for since, until, counters in parts:
-                if since <= day < until:
-                    _add(counters, flow)
+    wanted: dict[int, list[tuple[date, date, Tally]]] = {}
+    async for piece in reader.uses(period.since, period.until, below):
+        for key, request, time, entities, size in piece:
+            # equal keys are one object, which the reader keeps
+            parts = wanted.get(id(key))
+            if parts is None:
+                parts = wanted[id(key)] = [
+                    (since, until, counter)
+                    for versions in tallies
+                    for since, until, counters in versions
+                    for counter in counters
+                    if counter.counts(key)
+                ]
+            if parts:
+                at = time.astimezone(TOKYO)
+                day = at.date()
+                for since, until, counter in parts:
+                    if since <= day < until:
+                        counter.add(key, request, at, entities, size)
     return [_series(versions[-1], parts) for versions, parts in zip(kpis, tallies, strict=True)]
 
 
 def _sources(one: KpiDefinition) -> list[Source]:
     return [source for source in (one.of, one.per) if source is not None]
-
-
-def _add(counters: Iterable[Tally], flow: Flow) -> None:
-    for counter in counters:
-        counter.add(flow)
 
 
 def _series(definition: KpiDefinition, parts: list[tuple[date, date, list[Tally]]]) -> Series:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from broker.kpi.compute import compute
 from broker.kpi.document import (
     Figures,
     KpiState,
@@ -19,6 +20,7 @@ from broker.kpi.document import (
     score_of,
 )
 from broker.kpi.evidence import Ledger, NoLedger, described
+from broker.kpi.joint import changes_since, joint_document
 from broker.kpi.measure import Figure, Series, measure, recount
 from broker.kpi.quality import look
 from broker.store.database import Database
@@ -45,7 +47,7 @@ class Programme:
     def __init__(self, database: Database, ledger: Ledger | None = None) -> None:
         self.projects = Projects(database)
         self.filings = Filings(database)
-        self._database = database
+        self.database = database
         self._ledger = ledger or NoLedger()
         self._keys = Keys()
 
@@ -85,17 +87,17 @@ class Programme:
             raise OperationNotSupported(_NO_TARGETS, field="project", value=project)
         last = min(as_of or now.astimezone(TOKYO).date(), date(chosen + 1, 3, 31))
         closing = None if raw else await self.filings.newest(project, chosen, Filing.CLOSING)
-        await roll_up(self._database)
+        await roll_up(self.database)
         figures, quality = await self._figures(
             found.project, agreed, chosen, last + timedelta(days=1), raw=raw, closing=closing
         )
         entries = await self._entries(project)
-        standing = described(await self._ledger.standing(), await self._ledger.span(*_span(chosen)))
+        standing = await self._standing(chosen)
         kpis = [
             kpi_document(_state(versions, figures[name], entries.get(name, {})), found.project, chosen, standing)
             for name, versions in agreed.items()
         ]
-        return {
+        document: dict[str, Any] = {
             "kind": kind.value,
             "year": chosen,
             "label": year_label(chosen),
@@ -106,7 +108,20 @@ class Programme:
             "score": score_of(kpis),
             "quality": quality,
             "ledger": standing,
+            "changes": None,
         }
+        if kind is Filing.INDIVIDUAL:
+            before = await self.filings.newest(project, chosen, kind)
+            document["changes"] = changes_since(None if before is None else _DECODER.decode(before.body), document)
+        return document
+
+    async def joint(self, year: int | None = None, *, as_of: date | None = None) -> dict[str, Any]:
+        """合同会: every project that has agreed KPIs, side by side."""
+        chosen = fiscal_year(datetime.now(UTC)) if year is None else year
+        ids = [one.project.id for one in await self.projects.all()]
+        reports = [await self.report(one, chosen, as_of=as_of) for one in ids if await self._agreed(one)]
+        last = min(as_of or datetime.now(TOKYO).date(), date(chosen + 1, 3, 31))
+        return joint_document(reports, await compute(self.database, chosen), last.isoformat())
 
     async def file_status(self, project: str, year: int | None, actor: str, kind: Filing = Filing.STATUS) -> Filed:
         """状況報告, or what was shown at a 個別会: the report as it is now."""
@@ -124,9 +139,9 @@ class Programme:
         agreed = await self._agreed(project)
         if not agreed:
             raise OperationNotSupported(_NO_TARGETS, field="project", value=project)
-        await roll_up(self._database)
+        await roll_up(self.database)
         figures, quality = await self._figures(found.project, agreed, year, date(year + 1, 4, 1))
-        standing = described(await self._ledger.standing(), await self._ledger.span(*_span(year)))
+        standing = await self._standing(year)
         body = {
             "year": year,
             "project": project,
@@ -188,6 +203,10 @@ class Programme:
                 found.setdefault(one.definition.id, []).append(one)
         return found
 
+    async def _standing(self, year: int) -> dict[str, Any]:
+        span = await self._ledger.span(date(year, 4, 1), date(year + 1, 4, 1))
+        return described(await self._ledger.standing(0 if span is None else span[1]), span)
+
     async def _entries(self, project: str) -> dict[str, dict[str, Entry]]:
         found: dict[str, dict[str, Entry]] = {}
         for one in await self.filings.entered(project):
@@ -207,7 +226,7 @@ class Programme:
         """By KPI, the figures of the year and of the project's other year; and what the data's quality is."""
         entries = await self._entries(project.id)
         found: dict[str, dict[str, Figure]] = {name: {} for name in agreed}
-        async with UsageReader.open(self._database) as reader:
+        async with UsageReader.open(self.database) as reader:
             keys = self._keys
             await reader.refresh(keys)
             for one in dict.fromkeys((year, project.first_year, project.first_year + 1)):
@@ -254,10 +273,6 @@ class Programme:
         else:
             series = [await measure(reader, keys, project, versions, period) for versions in chosen.values()]
         return {name: measured_figures(one, year, until) for name, one in zip(chosen, series, strict=True)}
-
-
-def _span(year: int) -> tuple[date, date]:
-    return date(year, 4, 1), date(year + 1, 4, 1)
 
 
 def _figure(kept: Mapping[str, Any]) -> Figure:

@@ -172,7 +172,7 @@ async def read_flows(
         rows = await connection.fetch(statement, *arguments, timeout=20.0)
     page = rows[:limit]
     end = Cursor(int(page[-1]["txid"]), page[-1]["seq"]) if page else start
-    return FlowPage([flow_of(row) for row in page], end, len(rows) > limit)
+    return FlowPage([_flow(row) for row in page], end, len(rows) > limit)
 
 
 def _storable(value: Any) -> bool:
@@ -180,7 +180,7 @@ def _storable(value: Any) -> bool:
     return not (isinstance(value, str) and _UNSTORABLE.search(value))
 
 
-def flow_of(row: asyncpg.Record) -> Flow:
+def _flow(row: asyncpg.Record) -> Flow:
     return Flow(
         id=row["id"],
         request=row["request"],

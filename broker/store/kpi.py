@@ -19,11 +19,9 @@ _USED = """
     ), sets AS (
         SELECT usage_sets.id AS keyset, used.* FROM usage_sets CROSS JOIN unnest(keys) AS key JOIN used ON used.id = key
     ), requests AS (
-        SELECT keyset, date_trunc('month', day::timestamp)::date AS month, sum(requests) AS requests
-        FROM request_daily WHERE day >= $1 AND day < $2 GROUP BY 1, 2
+        SELECT keyset, month, requests FROM request_monthly WHERE month >= $1 AND month < $2
     ), flows AS (
-        SELECT key, date_trunc('month', day::timestamp)::date AS month, sum(entities) AS entities
-        FROM flow_daily WHERE day >= $1 AND day < $2 GROUP BY 1, 2
+        SELECT key, month, entities FROM flow_monthly WHERE month >= $1 AND month < $2
     ), delivered AS (
         SELECT * FROM flows JOIN used ON used.id = flows.key
     )
@@ -93,8 +91,8 @@ class Usage:
 async def read_usage(
     database: Database, since: date, until: date, *, area: str | None = None, service: str | None = None
 ) -> Usage:
-    """Of requests that arrived from `since` on and before `until` (days of Tokyo), delivered something, and are no
-    replay, as far as they are rolled up.
+    """Of requests that arrived from `since` on and before `until` (first days of months of Tokyo), delivered something,
+    and are no replay, as far as they are rolled up.
 
     `area`: only flows of this provider area. `service`: only flows to this consumer. All counts are of one snapshot.
     Raises StoreUnavailable.

@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
 from broker.store.database import Database
-from broker.store.flows import flow_of
-from schemas.flow import Flow
+from broker.store.usage_rollup import kept_days
+from schemas.errors import OperationNotSupported
 from schemas.kpi.usage import TOKYO, Key
 
 _TIMEOUT = 120.0
@@ -21,13 +22,19 @@ _NAMES = (
     "service", "organisation", "project", "consumer_area", "batch", "platform", "provider_organisation",
     "provider_area", "cross_area", "types", "operation", "delivered", "replay",
 )  # fmt: skip
+_USES = """
+    SELECT request, time, entities, bytes, types, service, organisation, project, consumer_area, batch, platform,
+        provider_organisation, provider_area, cross_area, types::text, operation, entities > 0, replay_of IS NOT NULL
+    FROM counted_flows WHERE time >= $1 AND time < $2 AND txid < $3::text::xid8
+"""
 _HOURS = "hour >= $1 AND hour < $2"
 _DAYS = "day >= $1 AND day < $2"
-_JOINED = f"request_hourly JOIN unnest($3::int[], $4::int[]) AS g (keyset, grp) USING (keyset) WHERE {_HOURS}"
+_JOINED = "request_hourly JOIN unnest($3::int[], $4::int[]) AS g (keyset, grp) USING (keyset)"
+_JOINED += f" WHERE {_HOURS} AND keyset = ANY($3)"
 _REQUESTS = f"""
     SELECT day, grp, sum(requests)::bigint
     FROM request_daily JOIN unnest($3::int[], $4::int[]) AS g (keyset, grp) USING (keyset)
-    WHERE {_DAYS} GROUP BY day, grp
+    WHERE {_DAYS} AND keyset = ANY($3) GROUP BY day, grp
 """  # noqa: S608
 _MINUTES = f"""
     SELECT (hour AT TIME ZONE 'Asia/Tokyo')::date, grp, sum(bit_count(({{folded}})::bit(64)))::bigint
@@ -38,6 +45,10 @@ _WINDOWS = f"""
         count(DISTINCT extract(hour FROM hour AT TIME ZONE 'Asia/Tokyo')::int / {{hours}})
     FROM {_JOINED} GROUP BY 1, 2
 """  # noqa: S608
+
+
+Use = tuple[Key, UUID, datetime, int, int]
+"""Key, request, time, entities, bytes."""
 
 
 @dataclass(slots=True)
@@ -125,13 +136,27 @@ class UsageReader:
         )
         return await self._fetch(statement, midnight(since), midnight(until), sets)
 
-    async def flows(self, since: date, until: date, below: int) -> AsyncIterator[Flow]:
-        """The flows themselves, of transactions below a number."""
-        statement = "SELECT * FROM flows WHERE time >= $1 AND time < $2 AND txid < $3::text::xid8"
-        async for row in self._connection.cursor(
-            statement, midnight(since), midnight(until), str(below), prefetch=_CHUNK
-        ):
-            yield flow_of(row)
+    async def uses(self, since: date, until: date, below: int) -> AsyncIterator[list[Use]]:
+        """The flows themselves, as corrected, of transactions below a number; in pieces. Equal keys are one object.
+
+        OperationNotSupported if some of them have gone to an archive.
+        """
+        if any(first < until and since < after for first, after in await kept_days(self._connection)):
+            raise OperationNotSupported(
+                "Flows of that time have gone to an archive, so only the roll-ups can tell.", field="raw"
+            )
+        known: dict[tuple[Any, ...], Key] = {}
+        cursor = await self._connection.cursor(_USES, midnight(since), midnight(until), str(below))
+        while rows := await cursor.fetch(_CHUNK):
+            found = []
+            for row in rows:
+                request, time, entities, size, types, *dimensions = row
+                key = known.get(tuple(dimensions))
+                if key is None:
+                    made = dict(zip(_NAMES, dimensions, strict=True)) | {"types": tuple(types)}
+                    key = known[tuple(dimensions)] = Key(**made)
+                found.append((key, request, time, entities, size))
+            yield found
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
         return [tuple(row) for row in await self._connection.fetch(statement, *arguments, timeout=_TIMEOUT)]

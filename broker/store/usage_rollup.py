@@ -1,4 +1,4 @@
-"""Roll-ups of the flows by hour and by Tokyo's day: kept up, counted anew, and checked against the flows.
+"""Roll-ups of the flows by hour, and by day and month of Tokyo: kept up, counted anew, and checked against the flows.
 
 A flow belongs to a key (all that a figure filters by); a request to the set of its flows' keys. Sums of flows and
 counts of requests by these equal the raw ones exactly, and so does every distinct count made of keys. The roll-ups
@@ -23,6 +23,7 @@ SOURCE = "counted_flows"
 _TIMEOUT = 600.0
 _BATCH = 200_000
 _DAY = "(time AT TIME ZONE 'Asia/Tokyo')::date"
+_HOUR_DAY = "(hour AT TIME ZONE 'Asia/Tokyo')::date"
 _DIMENSIONS = (
     "service, organisation, project, consumer_area, batch, platform, provider_organisation, provider_area, cross_area,"
     " types, operation"
@@ -34,8 +35,8 @@ _FRESH = f"""
     CREATE TEMP TABLE usage_fresh ON COMMIT DROP AS
     SELECT *, sha256(convert_to(ROW({_DIMENSIONS}, delivered, replay)::text, 'UTF8')) AS digest FROM (
         SELECT request, date_trunc('hour', time, 'UTC') AS hour, extract(minute FROM time AT TIME ZONE 'UTC')::int
-            AS minute, {_DAY} AS day, {_DIMENSIONS}, entities, bytes, entities > 0 AS delivered,
-            replay_of IS NOT NULL AS replay
+            AS minute, {_DAY} AS day, date_trunc('month', time AT TIME ZONE 'Asia/Tokyo')::date AS month,
+            {_DIMENSIONS}, entities, bytes, entities > 0 AS delivered, replay_of IS NOT NULL AS replay
         FROM {SOURCE} WHERE {{where}}
     ) AS taken
 """  # noqa: S608
@@ -56,8 +57,9 @@ _KEYS = f"""
 _REQUESTS = """
     CREATE TEMP TABLE usage_requests ON COMMIT DROP AS
     SELECT *, sha256(convert_to(keys::text, 'UTF8')) AS digest FROM (
-        SELECT request, hour, day, bit_or(1::bigint << minute) AS minutes, array_agg(DISTINCT id ORDER BY id) AS keys
-        FROM usage_fresh JOIN usage_keys USING (digest) GROUP BY request, hour, day
+        SELECT request, hour, day, month, bit_or(1::bigint << minute) AS minutes,
+            array_agg(DISTINCT id ORDER BY id) AS keys
+        FROM usage_fresh JOIN usage_keys USING (digest) GROUP BY request, hour, day, month
     ) AS taken
 """
 
@@ -83,8 +85,24 @@ _REQUEST_ROWS = "usage_requests JOIN usage_sets AS d USING (digest)"
 _ADD = (
     _added("flow_hourly", "hour", "key", _SUMS, _FLOW_ROWS),
     _added("flow_daily", "day", "key", _SUMS, _FLOW_ROWS),
+    _added("flow_monthly", "month", "key", _SUMS, _FLOW_ROWS),
     _added("request_hourly", "hour", "keyset", {"requests": "count(*)", "minutes": "bit_or(minutes)"}, _REQUEST_ROWS),
     _added("request_daily", "day", "keyset", {"requests": "count(*)"}, _REQUEST_ROWS),
+    _added("request_monthly", "month", "keyset", {"requests": "count(*)"}, _REQUEST_ROWS),
+)
+# Months are sums of days: those of days that were counted anew are summed anew. $1: first days of months; null: all.
+_MONTHS = tuple(
+    statement
+    for table, by, sums in (
+        ("flow", "key", "sum(flows), sum(entities), sum(bytes)"),
+        ("request", "keyset", "sum(requests)"),
+    )
+    for statement in (
+        f"DELETE FROM {table}_monthly WHERE $1::date[] IS NULL OR month = ANY($1)",  # noqa: S608
+        f"INSERT INTO {table}_monthly SELECT date_trunc('month', day::timestamp)::date AS month, {by}, {sums}"  # noqa: S608
+        f" FROM {table}_daily WHERE $1::date[] IS NULL OR date_trunc('month', day::timestamp)::date = ANY($1)"
+        f" GROUP BY 1, {by}",
+    )
 )
 
 _DIFFERENCES = f"""
@@ -106,13 +124,26 @@ _DIFFERENCES = f"""
               FROM flow_daily GROUP BY day) AS sums
         FULL JOIN (SELECT day, sum(requests) AS requests FROM request_daily GROUP BY day) AS counts USING (day)
     )
-    SELECT hour::text AS place FROM raw FULL JOIN kept USING (hour)
+    , months AS (
+        SELECT date_trunc('month', day::timestamp)::date AS month, sum(flows) AS flows, sum(entities) AS entities,
+            sum(bytes) AS bytes, sum(requests) AS requests FROM kept_days GROUP BY 1
+    ), kept_months AS (
+        SELECT month, flows, entities, bytes, requests
+        FROM (SELECT month, sum(flows) AS flows, sum(entities) AS entities, sum(bytes) AS bytes
+              FROM flow_monthly GROUP BY month) AS sums
+        FULL JOIN (SELECT month, sum(requests) AS requests FROM request_monthly GROUP BY month) AS counts USING (month)
+    )
+    SELECT hour::text AS place, (hour AT TIME ZONE 'Asia/Tokyo')::date AS day FROM raw FULL JOIN kept USING (hour)
     WHERE (raw.flows, raw.entities, raw.bytes, raw.requests) IS DISTINCT FROM
         (kept.flows, kept.entities, kept.bytes, kept.requests)
     UNION ALL
-    SELECT day::text FROM days FULL JOIN kept_days USING (day)
+    SELECT day::text, day FROM days FULL JOIN kept_days USING (day)
     WHERE (days.flows, days.entities, days.bytes, days.requests) IS DISTINCT FROM
         (kept_days.flows, kept_days.entities, kept_days.bytes, kept_days.requests)
+    UNION ALL
+    SELECT to_char(month, 'YYYY-MM'), month FROM months FULL JOIN kept_months USING (month)
+    WHERE (months.flows, months.entities, months.bytes, months.requests) IS DISTINCT FROM
+        (kept_months.flows, kept_months.entities, kept_months.bytes, kept_months.requests)
     ORDER BY place
 """  # noqa: S608
 
@@ -165,14 +196,27 @@ async def forget(connection: asyncpg.Connection) -> None:
 
 
 async def differences(database: Database) -> list[str]:
-    """Hours (UTC) and days (Tokyo) whose roll-ups don't equal the flows; empty, as it should be. Reads every flow."""
+    """Hours (UTC), days and months (Tokyo) whose roll-ups don't equal the flows; empty, as it should be. Reads every
+    flow; of what has gone to an archive there is nothing to compare with."""
     async with (
         database.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         below = await connection.fetchval("SELECT below FROM usage_progress")
+        kept = await kept_days(connection)
         rows = await connection.fetch(_DIFFERENCES, str(below), timeout=_TIMEOUT)
-        return [row["place"] for row in rows]
+        return [row["place"] for row in rows if not any(first <= row["day"] < after for first, after in kept)]
+
+
+async def kept_days(connection: asyncpg.Connection) -> list[tuple[date, date]]:
+    """Days of Tokyo (first, after the last) of which some flows have left the database for an archive. Their roll-ups
+    are all that is left here: they are never counted anew."""
+    rows = await connection.fetch(
+        "SELECT (month::timestamp AT TIME ZONE 'UTC' AT TIME ZONE 'Asia/Tokyo')::date AS first,"
+        " ((month + interval '1 month') AT TIME ZONE 'UTC' AT TIME ZONE 'Asia/Tokyo')::date + 1 AS after"
+        " FROM ledger_archives WHERE removed IS NOT NULL ORDER BY month"
+    )
+    return [(row["first"], row["after"]) for row in rows]
 
 
 async def _piece(connection: asyncpg.Connection, known: int, final: int) -> int:
@@ -189,14 +233,19 @@ async def _piece(connection: asyncpg.Connection, known: int, final: int) -> int:
 
 
 async def _all(connection: asyncpg.Connection, below: int) -> int:
-    for table in ("flow_hourly", "flow_daily", "request_hourly", "request_daily", "usage_dirty"):
-        await connection.execute(f"DELETE FROM {table}")  # noqa: S608
+    kept = await kept_days(connection)
+    await connection.execute("DELETE FROM usage_dirty")
+    for table in ("flow_daily", "request_daily"):
+        await connection.execute(f"DELETE FROM {table} WHERE true{_without(kept, 'day')}")  # noqa: S608
+    for table in ("flow_hourly", "request_hourly"):
+        await connection.execute(f"DELETE FROM {table} WHERE true{_without(kept, _HOUR_DAY)}")  # noqa: S608
     first, last = await connection.fetchrow(
         f"SELECT min({_DAY}), max({_DAY}) FROM {SOURCE} WHERE txid < '{int(below)}'::xid8",  # noqa: S608
         timeout=_TIMEOUT,
     )
     added = 0
     if first is None:
+        await _sum_months(connection, None)
         return added
     # a month at a time, which bounds the temporary tables
     months = await connection.fetch(
@@ -206,7 +255,8 @@ async def _all(connection: asyncpg.Connection, below: int) -> int:
         last,
     )
     for since, until in months:
-        added += await _count(connection, _days(since, until, below))
+        added += await _count(connection, _days(since, until, below) + _without(kept, _DAY))
+    await _sum_months(connection, None)
     return added
 
 
@@ -218,7 +268,9 @@ async def _more(connection: asyncpg.Connection, known: int, below: int) -> int:
     added: int = await connection.fetchval("SELECT count(*) FROM usage_fresh")
     marked = await connection.fetch("DELETE FROM usage_dirty RETURNING day")
     extended = await connection.fetch(_EXTENDED.format(below=int(known)), timeout=_TIMEOUT) if added else []
-    anew = sorted({row["day"] for row in (*marked, *extended)})
+    kept = await kept_days(connection)
+    touched = sorted({row["day"] for row in (*marked, *extended)})
+    anew = [day for day in touched if not any(first <= day < after for first, after in kept)]
     if anew:
         await connection.execute("DELETE FROM usage_fresh WHERE day = ANY($1)", anew)
     if added:
@@ -236,7 +288,18 @@ async def _more(connection: asyncpg.Connection, known: int, below: int) -> int:
                 until,
             )
         await _count(connection, _days(day, until, below))
+    if anew:
+        await _sum_months(connection, sorted({day.replace(day=1) for day in anew}))
     return added
+
+
+async def _sum_months(connection: asyncpg.Connection, months: list[date] | None) -> None:
+    for statement in _MONTHS:
+        await connection.execute(statement, months, timeout=_TIMEOUT)
+
+
+def _without(kept: Iterable[tuple[date, date]], day: str) -> str:
+    return "".join(f" AND NOT ({day} >= '{first:%Y-%m-%d}' AND {day} < '{after:%Y-%m-%d}')" for first, after in kept)
 
 
 def _days(since: date, until: date, below: int) -> str:

@@ -22,6 +22,7 @@ from broker.identity.agreements.desk import Desk
 from broker.identity.callers import Callers
 from broker.identity.secrets import SecretBox
 from broker.kpi.programme import Programme
+from broker.kpi.push import Pusher
 from broker.notifying import Notifying
 from broker.registry.enrolment import Enrolment
 from broker.registry.registry import Registry
@@ -31,8 +32,9 @@ from broker.store.database import Database
 from broker.store.discovery import LocalDiscovery
 from broker.store.entities import Entities
 from broker.store.entity_maps import EntityMaps
+from broker.store.kpi_feed import KpiFeed
 from broker.store.temporal import Evolutions
-from broker.web.administration import agreements, flows, ledger, platforms, projects
+from broker.web.administration import agreements, flows, kpi_feed, ledger, platforms, projects
 from broker.web.administration.kpi_access import KpiAccess
 from broker.web.catalog.routes import catalog_routes
 from broker.web.consumption.discovery import Discovery
@@ -120,6 +122,7 @@ class Parts:
     metrics: Metrics
     settings: Settings
     programme: Programme
+    pusher: Pusher
     wrote: Callable[[str, frozenset[str]], Awaitable[None]]
     missing: Callable[[], Awaitable[list[str]]]
     catalogue: Catalogue
@@ -259,7 +262,9 @@ def administration(parts: Parts, reader: Reader) -> FastAPI:
         app.include_router(router)
     access = KpiAccess(parts.callers)
     app.include_router(projects.routes(parts.programme, access))
-    app.include_router(projects.library_routes(access))
+    app.include_router(projects.kpi_routes(parts.programme, access))
+    feed = KpiFeed(parts.database)
+    app.include_router(kpi_feed.routes(parts.programme, feed, parts.pusher, access))
     app.add_exception_handler(KakehashiError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID
 
-from schemas.flow import NO_SERVICES, Flow
+from schemas.flow import NO_SERVICES
 from schemas.kpi.definition import ADDITIVE, Filter, Measure, Scope, Source, Traffic
 from schemas.kpi.project import Project
 
@@ -45,25 +45,6 @@ class Key:
     def used(self) -> bool:
         """It is a use: something was delivered, and no earlier request is repeated."""
         return self.delivered and not self.replay
-
-
-def key_of(flow: Flow) -> Key:
-    consumer, provider = flow.consumer, flow.provider
-    return Key(
-        consumer.service,
-        consumer.organisation,
-        consumer.project,
-        consumer.area,
-        consumer.batch,
-        provider.platform,
-        provider.organisation,
-        provider.area,
-        flow.cross_area,
-        flow.types,
-        flow.operation,
-        flow.entities > 0,
-        flow.replay_of is not None,
-    )
 
 
 def in_scope(scope: Scope, project: Project) -> Callable[[Key], bool]:
@@ -152,31 +133,29 @@ class Tally:
         self._source = source
         self._scope = scope
         self._admits = admits(source.filter)
-        self._known: dict[Key, bool] = {}
         self._seen: dict[date, dict[str, set[Hashable]]] = {}
         """Requests: by day and service, the requests or the windows that count."""
         self._sums: dict[date, dict[str, int]] = {}
         self._sets: dict[date, set[Hashable]] = {}
 
-    def add(self, flow: Flow) -> None:
-        key = key_of(flow)
-        counts = self._known.get(key)
-        if counts is None:
-            counts = self._known[key] = self._scope(key) and self._admits(key)
-        if not counts:
-            return
-        at = flow.time.astimezone(TOKYO)
+    def counts(self, key: Key) -> bool:
+        """Whether flows of this key do; `add` takes no others."""
+        return self._scope(key) and self._admits(key)
+
+    def add(self, key: Key, request: UUID, at: datetime, entities: int, size: int) -> None:
+        """A flow that counts; `at` is its time in Tokyo."""
         day, measure = at.date(), self._source.measure
         if measure is Measure.REQUESTS:
             window = self._source.window_minutes
-            one: UUID | tuple[object, ...] = flow.request
+            one: UUID | tuple[object, ...] = request
             if window:
                 one = (frozenset(key.types), (at.hour * 60 + at.minute) // window)
             self._seen.setdefault(day, {}).setdefault(key.service, set()).add(one)
         elif measure in ADDITIVE:
             by_service = self._sums.setdefault(day, {})
-            amount = flow.entities if measure is Measure.ENTITIES else flow.bytes
-            by_service[key.service] = by_service.get(key.service, 0) + amount
+            by_service[key.service] = by_service.get(key.service, 0) + (
+                entities if measure is Measure.ENTITIES else size
+            )
         else:
             self._sets.setdefault(day, set()).update(items(measure, key) if measure is not Measure.DAYS else (day,))
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from broker.kpi.describe import described_filing, described_project, described_version
 from broker.kpi.document import encode
 from broker.kpi.programme import Programme
+from broker.kpi.report.forms import MEDIA, ReportForm, render
 from broker.store.projects import Change
 from broker.web.administration.kpi_access import KpiAccess
 from schemas.errors import BadRequestData, InvalidRequest, NotFound
@@ -20,10 +21,14 @@ from schemas.kpi.library import LIBRARY, completed
 from schemas.kpi.life import Filing
 from schemas.kpi.project import Project, read_project
 from schemas.kpi.reading import dump
+from schemas.language import Language
 
 _Side = Annotated[str | None, Query(description="project or secretariat; only the administration has to say it")]
 _Reason = Annotated[str, Query(max_length=4000, description="Why / 理由")]
 _Year = Annotated[int | None, Query(ge=2000, le=2999, description="Fiscal year (that of its April)")]
+_AsOf = Annotated[date | None, Query(description="Last day (Japan time) that counts")]
+_Format = Annotated[ReportForm, Query(description="json, csv, xlsx or pdf")]
+_Lang = Annotated[Language, Query(description="ja or en; JSON has both")]
 _PROJECT = {
     "id": "p-toyosu",
     "name_ja": "豊洲 避難所ナビ",
@@ -133,12 +138,17 @@ def routes(programme: Programme, access: KpiAccess) -> APIRouter:
         request: Request,
         project: str,
         year: _Year = None,
-        as_of: Annotated[date | None, Query(description="Last day (Japan time) that counts")] = None,
+        as_of: _AsOf = None,
         raw: Annotated[bool, Query(description="Counted from the flows instead of the roll-ups")] = False,
+        kind: Annotated[Filing, Query(description="status, result or individual")] = Filing.STATUS,
+        format: _Format = ReportForm.JSON,
+        lang: _Lang = Language.JA,
     ) -> Response:
         """A closed year shows its closing's figures."""
         await seen(request, project)
-        return _json(await programme.report(project, year, as_of=as_of, raw=raw))
+        if kind in (Filing.CLOSING, Filing.EVALUATION):
+            raise InvalidRequest("kind is status, result or individual.", field="kind", value=kind.value)
+        return _form(await programme.report(project, year, kind, as_of=as_of, raw=raw), format, lang)
 
     @router.get("/{project}/filings", summary="What was filed / 提出済みの報告")
     async def filed(request: Request, project: str, year: _Year = None) -> Response:
@@ -188,7 +198,7 @@ def routes(programme: Programme, access: KpiAccess) -> APIRouter:
     return router
 
 
-def library_routes(access: KpiAccess) -> APIRouter:
+def kpi_routes(programme: Programme, access: KpiAccess) -> APIRouter:
     router = APIRouter(prefix="/kpi", tags=["programme"], dependencies=[Depends(access.anybody)])
 
     @router.get("/library", summary="Ready definitions / 定義集")
@@ -196,12 +206,25 @@ def library_routes(access: KpiAccess) -> APIRouter:
         """After the KPIs of the guidebook of the Digital Agency."""
         return _json([dump(one) for one in LIBRARY])
 
+    @router.get("/joint", summary="All projects side by side / 合同会資料")
+    async def joint(
+        year: _Year = None, as_of: _AsOf = None, format: _Format = ReportForm.JSON, lang: _Lang = Language.JA
+    ) -> Response:
+        """Targets and results of every project, and entities by pair of areas; what is a project's own is masked."""
+        return _form(await programme.joint(year, as_of=as_of), format, lang)
+
     return router
 
 
 def _small(number: int) -> int:
     """What PostgreSQL takes as an integer; anything else is the number of nothing."""
     return number if abs(number) < 2**31 else -1
+
+
+def _form(document: dict[str, Any], form: ReportForm, language: Language) -> Response:
+    name = f"{document['kind']}-{document['year']}.{form.value}"
+    headers = {"cache-control": "no-store", "content-disposition": f'inline; filename="{name}"'}
+    return Response(render(document, form, language.value), headers=headers, media_type=MEDIA[form])
 
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

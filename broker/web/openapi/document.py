@@ -183,7 +183,9 @@ def _problem(status: int) -> Json:
 def _complete(operation: Json, *, has_hole: bool, changes: bool) -> None:
     """Key, problems and free-form answers of an operation that FastAPI described."""
     operation.setdefault("security", deepcopy(_EITHER))
-    operation.setdefault("x-key", "administration" if _OF_SERVICES.isdisjoint(operation.get("tags", ())) else "service")
+    if operation["security"]:
+        of_services = not _OF_SERVICES.isdisjoint(operation.get("tags", ()))
+        operation.setdefault("x-key", "service" if of_services else "administration")
     responses: Json = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]

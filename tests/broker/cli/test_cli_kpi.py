@@ -53,3 +53,21 @@ def test_from_definition_to_closing(cli: Cli, tmp_path: Path) -> None:
 def test_what_is_wrong_is_told(cli: Cli, arguments: tuple[str, ...], told: str) -> None:
     answer = cli(*arguments)
     assert (answer.code, told in answer.err) == (1, True)
+
+
+def test_a_report_in_every_form(cli: Cli, tmp_path: Path) -> None:
+    cli("project", "set", "--from", written(tmp_path, "project.json", PROJECT))
+    file = written(tmp_path, "kpi.json", {"library": "active-days", "targets": [{"year": 10}]})
+    cli("kpi", "propose", "--project", "nav", "--from", file, "--side", "project")
+    cli("kpi", "agree", "--project", "nav", "--kpi", "active-days", "--version", "1")
+    shown = cli("kpi", "report", "--project", "nav", "--year", "2024").json()
+    assert (shown["kpis"][0]["year1"]["target"], shown["as_of"]) == (10, "2025-03-31")
+    out = tmp_path / "report.pdf"
+    asked = ("kpi", "report", "--project", "nav", "--year", "2024", "--kind", "individual", "--format", "pdf")
+    made = cli(*asked, "--out", str(out), "--file", "--lang", "ja")
+    assert (made.code, "個別会資料 第1号" in made.out, out.read_bytes()[:5]) == (0, True, b"%PDF-")
+    joint = cli("kpi", "report", "--kind", "joint", "--year", "2024", "--format", "csv", "--lang", "ja")
+    assert "合同会資料" in joint.out
+    refused = cli("kpi", "report", "--project", "nav", "--year", "2024", "--kind", "result", "--file")
+    assert (refused.code, "closed first" in refused.err) == (1, True)
+    assert cli("kpi", "report", "--kind", "status").code == 1

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -94,6 +95,10 @@ def kpis() -> list[Kpi]:
                 "per": {"measure": "requests"},
             },
         ),
+        Kpi(
+            "time-saved",
+            {"library": "time-saved", "baseline": 60, "targets": [{"year": 40}, {"year": 30}], "weight": 10},
+        ),
         Kpi("satisfaction", {"library": "satisfaction", "targets": [{"year": 80}, {"year": 85}], "weight": 10}),
     ]  # fmt: skip
 
@@ -109,6 +114,17 @@ def flows(count: int, seed: int = 1) -> Iterator[Flow]:
     ]
     consumers += [Consumer(f"extra-{n}", "org-x", None, None) for n in range(1, 7)]
     consumers += [Consumer("anonymous"), Consumer("administration")]
+    # what a service asks for, and who has it: a handful of questions each, as real ones have
+    profiles = [
+        [
+            (
+                tuple(chance.sample(TYPES, chance.choice([0, 1, 1, 2]))),
+                chance.sample(providers, chance.choice([1, 1, 2, 3])),
+            )
+            for _ in range(4)
+        ]
+        for _ in consumers
+    ]
     edges = [FIRST, AFTER, datetime(YEAR, 10, 1, tzinfo=TOKYO), datetime(YEAR, 7, 1, tzinfo=TOKYO)]
     seconds = int((AFTER - FIRST).total_seconds())
     made = 0
@@ -120,10 +136,11 @@ def flows(count: int, seed: int = 1) -> Iterator[Flow]:
             start = chance.randrange(0, seconds, 7200)
             time = FIRST + timedelta(seconds=start + int(chance.triangular(0, 7200, 100)))
         request = UUID(int=chance.getrandbits(128))
-        consumer = chance.choice(consumers)
-        types = tuple(chance.sample(TYPES, chance.choice([0, 1, 1, 1, 2])))
+        number = chance.randrange(len(consumers))
+        consumer = consumers[number]
+        types, asked = chance.choice(profiles[number])
         replay = UUID(int=chance.getrandbits(128)) if chance.random() < 0.05 else None
-        for provider in chance.sample(providers, chance.choice([1, 1, 2, 3])):
+        for provider in asked:
             made += 1
             yield Flow(
                 UUID(int=chance.getrandbits(128)), request, time.astimezone(UTC), "query", consumer, provider, types,
@@ -131,14 +148,16 @@ def flows(count: int, seed: int = 1) -> Iterator[Flow]:
             )  # fmt: skip
 
 
-async def store(database: Database, made: list[Flow]) -> None:
+async def store(database: Database, made: Iterable[Flow]) -> None:
+    rows = (row(one) for one in made)
     async with database.connection() as connection:
-        await connection.copy_records_to_table("flows", records=(row(one) for one in made), columns=COLUMNS)
+        while part := list(islice(rows, 50_000)):
+            await connection.copy_records_to_table("flows", records=part, columns=COLUMNS)
 
 
-async def settle(programme: Programme) -> None:
-    """All projects, with all KPIs agreed by both sides."""
-    for document in projects():
+async def settle(programme: Programme, most: int = 6) -> None:
+    """The projects, with all KPIs agreed by both sides."""
+    for document in projects()[:most]:
         project = read_project(document)
         await programme.projects.put(project, ACTOR)
         for kpi in kpis():

@@ -33,7 +33,7 @@ PROJECT = {
 class Witnessed:
     """A ledger that somebody has co-signed."""
 
-    async def standing(self) -> Standing:
+    async def standing(self, covering: int) -> Standing:
         return Standing(7, "00" * 32, "kakehashi\n7\n…", ("tmg",))
 
     async def span(self, since: date, until: date) -> tuple[int, int]:

@@ -19,7 +19,9 @@ from schemas.flow import Consumer, Flow, Provider, uuid7
 
 TOKYO = timezone(timedelta(hours=9))
 MIDNIGHT = datetime(2026, 11, 15, tzinfo=TOKYO).astimezone(UTC)
-TABLES = ("flow_hourly", "flow_daily", "request_hourly", "request_daily")
+TABLES = (
+    "flow_hourly", "flow_daily", "flow_monthly", "request_hourly", "request_daily", "request_monthly",
+)  # fmt: skip
 
 
 def made(chance: random.Random, requests: int) -> list[list[Flow]]:
@@ -153,6 +155,44 @@ async def test_a_restored_dump_is_counted_from_the_beginning(database: Database)
     await upkeep(database)
     assert (await roll_up(database)).added == len(flows)
     assert await differences(database) == []
+
+
+async def test_what_has_gone_to_an_archive_stays_counted(database: Database) -> None:
+    """October's flows leave the database; its roll-ups, and those of the day across its end, stay as they were."""
+    flows = [one for request in made(random.Random(6), 60) for one in request]
+    shift = datetime(2026, 10, 31, 15, tzinfo=UTC) - MIDNIGHT
+    flows += [replace(one, id=uuid7(), request=uuid7(), time=one.time + shift) for one in flows]
+    await put(database, flows)
+    await roll_up(database)
+    before = await whole(database)
+    async with database.connection() as connection:
+        await connection.execute("DELETE FROM flows WHERE time < '2026-11-01T00:00:00Z'")
+        await connection.execute(
+            "INSERT INTO ledger_archives (month, file, sha256, entries, size, written, removed)"
+            " VALUES ('2026-10-01', 'f', 's', 1, 1, now(), now())"
+        )
+    await roll_up(database, anew=True)
+    assert await whole(database) == before
+    assert await differences(database) == []
+
+
+async def test_corrections_count_from_their_approval_on(database: Database) -> None:
+    """What is approved (broker/store/corrections.py) marks its day; the roll-ups follow, and equal what counts."""
+    request = next(r for r in made(random.Random(7), 20) if r[0].entities)
+    await put(database, request)
+    await roll_up(database)
+    assert await differences(database) == []
+    async with database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO corrections (id, flow, request, time, reason, state, requested_by, requested_at, decided_by,"
+            " decided_at) VALUES ($1, $2, $3, $4, 'test', 'approved', 'a', now(), 'b', now())",
+            *(uuid7(), request[0].id, request[0].request, request[0].time),
+        )
+        await mark(connection, [request[0].time.astimezone(TOKYO).date()])
+    await roll_up(database)
+    assert await differences(database) == []
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT sum(flows)::int FROM flow_daily") in (None, len(request) - 1)
 
 
 async def test_nothing_is_counted_of_nothing(database: Database) -> None:

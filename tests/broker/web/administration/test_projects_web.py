@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 from broker.app import create_app
 from broker.identity.callers import Caller, Callers
 from broker.settings import Settings
+from broker.store.database import Database
+from broker.store.kpi_feed import FeedItem, KpiFeed
 from schemas.flow import Consumer
 from schemas.roles import Role
 
@@ -135,3 +138,68 @@ async def test_what_is_wrong_is_named(
     await client.put("/projects/nav", json=PROJECT, headers=ADMIN)
     answer = await client.request(method, path, json=body, headers=ADMIN)
     assert (answer.status_code, answer.json().get("field")) == (status, field), answer.text
+
+
+async def test_reports_in_every_form(client: httpx2.AsyncClient) -> None:
+    await client.put("/projects/nav", json=PROJECT, headers=ADMIN)
+    await client.post("/projects/nav/kpis?side=project", json={"library": "api-uses"}, headers=ADMIN)
+    await client.post("/projects/nav/kpis/api-uses/versions/1/agree?side=secretariat", headers=ADMIN)
+    for form, media, begins in (
+        ("json", "application/json", b"{"),
+        ("csv", "text/csv; charset=utf-8", b"\xef\xbb\xbf"),
+        ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", b"PK"),
+        ("pdf", "application/pdf", b"%PDF"),
+    ):
+        for path in ("/projects/nav/report", "/kpi/joint"):
+            answer = await client.get(path, params={"year": "2026", "format": form}, headers=ADMIN)
+            assert (answer.status_code, answer.headers["content-type"]) == (200, media)
+            assert answer.content.startswith(begins)
+    wrong = await client.get("/projects/nav/report?format=doc", headers=ADMIN)
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "format")
+    wrong = await client.get("/projects/nav/report?kind=closing", headers=ADMIN)
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "kind")
+
+
+async def test_the_feed_shows_a_reader_its_own_projects(client: httpx2.AsyncClient, database: Database) -> None:
+    for name, area in (("nav", "toyosu"), ("prep", "takeshiba")):
+        await client.put(f"/projects/{name}", json=PROJECT | {"areas": [area]}, headers=ADMIN)
+    day = date(2026, 4, 1)
+    await KpiFeed(database).append([FeedItem("daily", name, "uses", day, {"value": "1"}) for name in ("nav", "prep")])
+    everything = await client.get("/kpi/feed", headers=key("office"))
+    assert [item["project"] for item in everything.json()] == ["nav", "prep"]
+    first = await client.get("/kpi/feed?limit=1", headers=key("office"))
+    cursor = first.headers["kakehashi-next-cursor"]
+    rest = await client.get("/kpi/feed", params={"cursor": cursor}, headers=key("office"))
+    assert [item["seq"] for item in rest.json()] == [2]
+    assert [i["project"] for i in (await client.get("/kpi/feed", headers=key("takeshiba"))).json()] == ["prep"]
+    table = await client.get("/kpi/feed?format=csv", headers=key("office"))
+    assert table.content.startswith(b"\xef\xbb\xbfseq,at,kind,project")
+    assert table.content.count(b"\r\n") == 3
+    for wrong in ("-1", "x", "9" * 19):
+        answer = await client.get("/kpi/feed", params={"cursor": wrong}, headers=ADMIN)
+        assert (answer.status_code, answer.json()["field"]) == (400, "cursor")
+
+
+async def test_hooks_are_the_secretariats(client: httpx2.AsyncClient) -> None:
+    hook = {"id": "office", "url": "https://example.jp/kpi"}
+    assert (await client.post("/kpi/hooks", json=hook, headers=key("toyosu"))).status_code == 403
+    made = await client.post("/kpi/hooks", json=hook, headers=key("office"))
+    assert (made.status_code, made.json()["secret"][:6]) == (201, "whsec_")
+    listed = (await client.get("/kpi/hooks", headers=key("office"))).json()
+    assert [sorted(one) for one in listed] == [["created_at", "id", "position", "url"]]
+    assert (await client.post("/kpi/hooks", json=hook, headers=key("office"))).status_code == 409
+    assert (await client.get("/kpi/hooks/office/dead", headers=key("office"))).json() == []
+    assert (await client.post("/kpi/hooks/office/retry", headers=key("office"))).json() == {"revived": 0}
+    assert (await client.delete("/kpi/hooks/office", headers=key("office"))).status_code == 204
+    assert (await client.delete("/kpi/hooks/office", headers=key("office"))).status_code == 404
+    for wrong, field in (({"id": "a", "url": "ftp://x"}, "url"), ({"id": "A B", "url": "https://x.jp"}, "id")):
+        answer = await client.post("/kpi/hooks", json=wrong, headers=key("office"))
+        assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+async def test_public_statistics_need_no_key(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/kpi/public?month=2026-01")
+    assert (answer.status_code, answer.json()["suppressed_below"]) == (200, 10)
+    assert (await client.get("/kpi/public?format=csv")).headers["content-type"].startswith("text/csv")
+    wrong = await client.get("/kpi/public?month=2999-01")
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "month")

@@ -1,0 +1,100 @@
+"""`kakehashi area export|apply`: 横展開, what one area has set up carried to another."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+import typer
+
+from broker.cli.help_view import Command, Group
+from broker.cli.kpi_files import read_json
+from broker.cli.session import session_of
+from schemas.errors import BadRequestData
+
+if TYPE_CHECKING:
+    from broker.app import House
+    from broker.kpi.rollout import Applied, Rollout
+
+app = typer.Typer(cls=Group, no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Areas."""
+
+
+@app.command("export", cls=Command, help="area.export.help")
+def export(
+    context: typer.Context,
+    area: Annotated[str, typer.Argument(metavar="AREA", help="area.arg")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="kpi.report.out")] = None,
+) -> None:
+    """Without addresses, credentials and anything that was found by probing."""
+    session = session_of(context)
+    document: dict[str, Any] = session.with_house(lambda house: _rollout(house).export(area))
+    made = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    if out is None:
+        sys.stdout.buffer.write(made)
+        sys.stdout.flush()
+        return
+    try:
+        out.write_bytes(made)
+    except OSError as error:
+        raise BadRequestData(error.strerror or str(error), field="--out", value=str(out)) from None
+    session.note("kpi.report.written", "green", file=str(out), bytes=f"{len(made):,}")
+
+
+@app.command("apply", cls=Command, help="area.apply.help")
+def apply(
+    context: typer.Context,
+    file: Annotated[str, typer.Option("--from", metavar="FILE", help="area.from")],
+    area: Annotated[str, typer.Option("--as", metavar="AREA", help="area.as")],
+    project: Annotated[str | None, typer.Option("--project", help="area.project")] = None,
+    endpoint: Annotated[list[str] | None, typer.Option("--endpoint", metavar="ID=URL", help="area.endpoint")] = None,
+    actor: Annotated[str, typer.Option("--actor", help="project.actor")] = "administration",
+    as_json: Annotated[bool, typer.Option("--json", help="json")] = False,
+) -> None:
+    """Everything is read before anything is set up; the roll-out is an event of the ledger."""
+    session = session_of(context)
+    document = read_json(file)
+    endpoints = dict(_pair(text) for text in endpoint or ())
+
+    async def work(house: House) -> Applied:
+        from broker.identity.callers import Caller
+        from schemas.flow import Consumer
+        from schemas.ngsi_ld.context import CORE
+
+        caller = Caller(Consumer("administration"), admin=True)
+        return await _rollout(house).apply(
+            document, area, caller, CORE.expand, project=project, endpoints=endpoints, actor=actor
+        )
+
+    done = session.with_house(work)
+    if as_json:
+        session.json(asdict(done))
+        return
+    session.say(
+        "area.applied", "green", area=area, platforms=len(done.platforms), agreements=len(done.agreements),
+        kpis=len(done.kpis),
+    )  # fmt: skip
+    for platform in done.platforms:
+        session.say("area.platform", platform=platform)
+    if done.skipped:
+        session.note("area.skipped", "yellow", kpis=", ".join(done.skipped))
+
+
+def _rollout(house: House) -> Rollout:
+    from broker.kpi.rollout import Rollout
+
+    return Rollout(house.database, house.enrolment, house.desk, house.programme.projects)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, url = text.partition("=")
+    if not (name and equals and url):
+        raise BadRequestData("An address is given as ID=URL.", field="--endpoint", value=text)
+    return name, url
