@@ -18,6 +18,8 @@ from schemas.capability import Capabilities, Pushdown
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.head import Head
 from schemas.ngsi_ld.query import EntityQuery
+from schemas.ngsi_ld.temporal import TemporalQuery
+from schemas.ngsi_ld.temporal_merge import Chapter
 from schemas.ngsi_ld.write import Write, Written
 from schemas.platform import Platform, ProbeResult
 
@@ -82,6 +84,19 @@ class Adapter(Protocol):
 
     async def close(self) -> None:
         """Give back what it holds (background tasks, caches)."""
+
+
+@runtime_checkable
+class Historical(Protocol):
+    """Temporal evolutions can be read (clauses 5.7.3, 5.7.4), where `capabilities.temporal` says so."""
+
+    def evolutions(
+        self, query: TemporalQuery, ctx: SourceContext, *, entity: str | None, whole: bool, most: int
+    ) -> AsyncIterator[Chapter]:
+        """What the platform has in the query's window, with names as IRIs; of the other filters it may apply types,
+        ids, patterns, the scope query and the projection, and nothing if it has nothing of it. `entity`: it alone is
+        wanted. `whole`: all instances, else it may stop in time where its chapter says. At most `most` entities.
+        """
 
 
 @runtime_checkable

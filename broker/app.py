@@ -36,6 +36,7 @@ from broker.kpi.programme import Programme
 from broker.kpi.rolling import Roller
 from broker.loading import FEEDS, Loading
 from broker.local.adapter import LocalModule
+from broker.local.temporal import TemporalReads
 from broker.log import configure
 from broker.metering.ledger.sequencer import Sequencer
 from broker.metering.settle import Settler
@@ -58,6 +59,7 @@ from broker.store.flows_upkeep import upkeep
 from broker.store.migrate import migrate
 from broker.store.platforms import Platforms
 from broker.store.services import Services as ServiceStore
+from broker.store.temporal_read import EvolutionReads
 from broker.store.temporal_record import record
 from broker.store.temporal_upkeep import temporal_upkeep
 from broker.store.tenants import TenantNames
@@ -172,11 +174,12 @@ async def _furnish(
     entities.on_change(record)
     local = Provider(LOCAL_ID, settings.organisation or None, settings.area or None)
     lent = Services(upstream, contexts.get, tuple(d for d in settings.data_dirs.split(":") if d))
+    past = TemporalReads(EvolutionReads(database), page=settings.temporal_page)
     alias = keys.alias(settings.alias, home)
     registry = Registry(
         lent,
         adapter_kinds.module,
-        local_module=LocalModule(entities),
+        local_module=LocalModule(entities, past),
         local_open=settings.local_open_data,
         local_provider=local,
         failures=settings.breaker_failures,

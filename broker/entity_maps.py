@@ -11,7 +11,7 @@ from typing import Any
 
 from broker.federation.engine import Result
 from broker.federation.entity_map import LOCAL, answered, credit, holders, questions
-from broker.federation.join import combined, noticed
+from broker.federation.join import combined, follow, noticed
 from broker.federation.sight import Sight
 from broker.federation.warn import warnings
 from broker.gateway import AskSources, Delivery, Envelope, Gateway
@@ -53,7 +53,7 @@ class MappedQueries:
         """
         most = self._gateway.max_collect
         ask = self._gateway.asking(envelope, query.tenant)
-        result = await ask(asked.alter(offset=0, limit=most, count=False), None)
+        result = await ask(asked.alter(offset=0, limit=most, count=False, join=None), None)
         if result.more:
             raise TooManyResults(f"an EntityMap has at most {most} entities; narrow the query", field="entityMap")
         held = [(entity, names) for entity, names in holders(result) if storable(entity)]
@@ -65,8 +65,52 @@ class MappedQueries:
         end = query.offset + query.limit
         result.entities = whole[query.offset : end]
         result.count, result.more = len(whole), len(whole) > end
+        await self._link(result, query, ask)
         credit(result.collected, [entity["id"] for entity in result.entities])
         return stored, await self._settled(result, query, envelope)
+
+    async def one(
+        self,
+        stored: StoredMap | None,
+        query: EntityQuery,
+        asked: EntityQuery,
+        envelope: Envelope,
+        digest: bytes,
+        lifetime: timedelta | None,
+    ) -> tuple[StoredMap, Delivery]:
+        """One entity of the sources that a map has it from, or of all that may hold it, which makes a map (clause
+        5.7.1.4). Errors as of `create`."""
+        ask = self._gateway.asking(envelope, query.tenant)
+        bare = asked.alter(join=None)
+        if stored is None:
+            result = await ask(bare, None)
+            stored = await self._store.create(
+                query.tenant,
+                envelope.caller.consumer.service,
+                digest,
+                ends_at(lifetime or DEFAULT_LIFETIME),
+                [(entity, names) for entity, names in holders(result) if storable(entity)],
+            )
+        else:
+            known = {s.id if s.network else LOCAL: s for s in self._gateway.sight(envelope).sources(query.tenant)}
+            entries = await self._store.entries(stored.id, ids=query.ids)
+            names = {name for entry in entries for name in entry.sources}
+            result = await ask(bare, [known[name] for name in sorted(names) if name in known])
+        await self._link(result, query, ask)
+        return stored, await self._settled(result, query, envelope)
+
+    async def _link(self, result: Result, query: EntityQuery, ask: AskSources) -> None:
+        """The entities that those of a page lead to (clause 4.5.23); a map has none of them."""
+        if query.join is None:
+            return
+        parts = [result]
+        most = self._gateway.max_collect
+        result.linked = await follow(
+            result.entities or [], query.join, query, lambda question: ask(question, None), parts, most
+        )
+        result.collected = combined([c for part in parts for c in part.collected])
+        result.notices = noticed(parts)
+        result.warnings = warnings(c.outcome for c in result.collected)
 
     async def page(self, stored: StoredMap, query: EntityQuery, asked: EntityQuery, envelope: Envelope) -> Delivery:
         """The page of a map that `query` asks for, in the order of the map. Errors as of `Gateway.read`.
@@ -104,13 +148,14 @@ class MappedQueries:
             project=any(part.project for part in parts),
             notices=noticed(parts),
         )
+        await self._link(result, query, ask)
         if taken == query.limit > 0:
             result.more = bool(await self._store.entries(stored.id, after=last, limit=1, ids=query.ids))
         return await self._settled(result, query, envelope)
 
     async def _read(self, entries: Sequence[Entry], asked: EntityQuery, ask: AskSources, sight: Sight) -> _Chunk:
         known = {s.id if s.network else LOCAL: s for s in sight.sources(asked.tenant)}
-        bare = asked.alter(id_pattern=None, order=None, offset=0, count=False)
+        bare = asked.alter(id_pattern=None, order=None, offset=0, count=False, join=None)
         gone: set[str] = set()
         put = []
         for names, ids in questions((e.entity, e.sources) for e in entries):
@@ -129,7 +174,9 @@ class MappedQueries:
 
     async def _settled(self, result: Result, query: EntityQuery, envelope: Envelope) -> Delivery:
         types = wanted_types(query)
-        flows = await self._gateway.settle(result, envelope, "query", tuple(sorted(types)) if types else ())
+        flows = await self._gateway.settle(
+            result, envelope, "retrieve" if query.retrieve else "query", tuple(sorted(types)) if types else ()
+        )
         return Delivery(result, flows)
 
 

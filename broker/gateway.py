@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic, perf_counter
@@ -108,27 +109,14 @@ class Gateway:
         """What the caller may see of the local store beside its entities."""
         return self.sight(envelope).local(tenant)
 
-    async def admit(self, right: LocalRight, page: int) -> None:
-        """Count a request to the local store by the quota of the agreement that it is asked by. QuotaExceeded."""
-        if right.used is not None:
-            spent = await self.agreements.quotas.admit([right.used], page)
-            if not spent:
-                self.agreements.quotas.release([right.used], page)
-            if spent:
-                raise used_up(min(spent.values()))
-
-    def mark(self, right: LocalRight, flows: Sequence[Flow]) -> None:
-        """Flows of the local store tell by which agreement they flowed. Forbidden if it has ended meanwhile."""
-        clause = right.used
-        if clause is not None and clause.agreement is not None:
-            self.agreements.check(clause)
-            for flow in flows:
-                self.agreements.quotas.spent(clause, flow.entities)
-                flow.agreement, flow.agreement_version = clause.agreement, clause.version
+    def limits(self, envelope: Envelope, tenant: str) -> Limits:
+        """Of a request that may go on to sources. LoopDetected."""
+        via = self.forward_via(envelope.via, tenant)
+        return Limits(self._budget, self._max_bytes, str(envelope.request), via, envelope.headers)
 
     def asking(self, envelope: Envelope, tenant: str, operation: Operation = Operation.READ) -> AskSources:
         """Questions of one request, which share its time. What they give may leave once it is settled. LoopDetected."""
-        limits = self._limits(envelope, tenant)
+        limits = self.limits(envelope, tenant)
         end = monotonic() + limits.budget_s
         sight = self.sight(envelope, operation)
 
@@ -146,7 +134,7 @@ class Gateway:
         Errors: LoopDetected, MeteringUnavailable, IdempotencyConflict. A source's failure is none: it is in the
         result's warnings.
         """
-        limits = self._limits(envelope, query.tenant)
+        limits = self.limits(envelope, query.tenant)
         sight = self.sight(envelope)
         if query.join is None:
             result = await self._federate(sight, query, limits, build=build)
@@ -182,21 +170,28 @@ class Gateway:
     ) -> Result:
         """Ask sources as they may be asked. Forbidden if an agreement that lets them be asked ends meanwhile;
         QuotaExceeded if none is left to be asked for the quotas that are used up."""
-        quoting = quoted(sources, query)
-        if quoting:
-            sources = await self._admitted(sight, sources, quoting, query.limit)
-            quoting = {name: c for name, c in quoting.items() if name not in sight.spent}
         owners = owners_of(query, self.registry.proxied(query.tenant))
-        try:
-            with self.agreements.running.under_way(held(sources)):
-                result = await federate(
-                    query, sources, limits, build=build, max_collect=self._max_collect, owners=owners
-                )
-        finally:
-            if quoting:
-                self.agreements.quotas.release(quoting.values(), query.limit)
+        async with self.by_right(sight, sources, query, query.limit) as admitted:
+            result = await federate(query, admitted, limits, build=build, max_collect=self._max_collect, owners=owners)
         result.notices = sight.notices
         return result
+
+    @asynccontextmanager
+    async def by_right(
+        self, sight: Sight, sources: Sequence[Source], query: EntityQuery | None, page: int
+    ) -> AsyncIterator[Sequence[Source]]:
+        """The sources that may be asked by the quotas of their rights, counted; what is under way ends with the rights.
+        `query`: None for whatever is asked. `page`: entities of the answer at most. Errors as of `_by_right`."""
+        quoting = quoted(sources, query)
+        if quoting:
+            sources = await self._admitted(sight, sources, quoting, page)
+            quoting = {name: c for name, c in quoting.items() if name not in sight.spent}
+        try:
+            with self.agreements.running.under_way(held(sources)):
+                yield sources
+        finally:
+            if quoting:
+                self.agreements.quotas.release(quoting.values(), page)
 
     async def _admitted(
         self, sight: Sight, sources: Sequence[Source], quoting: Mapping[str, Clause], page: int
@@ -214,22 +209,17 @@ class Gateway:
             raise used_up(min(sight.spent.values()))
         return left
 
-    def _limits(self, envelope: Envelope, tenant: str) -> Limits:
-        """LoopDetected if the request has been here."""
-        via = self.forward_via(envelope.via, tenant)
-        return Limits(self._budget, self._max_bytes, str(envelope.request), via, envelope.headers)
-
     async def forward(
         self, parts: Sequence[Part], envelope: Envelope, tenant: str, operation: str, types: tuple[str, ...]
     ) -> tuple[list[Sent], list[Flow]]:
         """Send parts of a write on, and record it durably. Errors: LoopDetected, MeteringUnavailable."""
-        sent = await forward(parts, self._limits(envelope, tenant))
+        sent = await forward(parts, self.limits(envelope, tenant))
         result = Result([one.collected for one in sent])
         return sent, await self.settle(result, envelope, operation, types)
 
     async def types(self, envelope: Envelope, tenant: str, *, local: bool) -> tuple[list[str], Delivery]:
         """The entity types of all sources, as IRIs, sorted. Errors as of `read`."""
-        limits = self._limits(envelope, tenant)
+        limits = self.limits(envelope, tenant)
         sight = self.sight(envelope)
         sources = tellers([s for s in sight.sources(tenant) if not (local and s.network)], limits.via)
         quoting = quoted(sources, None)

@@ -14,6 +14,7 @@ import orjson
 from adapters.contract import Page, Services, SourceContext
 from adapters.ngsi_ld import probing, writing
 from adapters.ngsi_ld.batch_query import as_batch
+from adapters.ngsi_ld.history import Question, chapters
 from adapters.ngsi_ld.translate import (
     AS_ASKED,
     Ask,
@@ -28,13 +29,15 @@ from adapters.ngsi_ld.translate import (
 from adapters.status import raise_for_status
 from adapters.upstream import Answer
 from schemas.capability import Capabilities, Pushdown
-from schemas.errors import BadUpstream, ContextNotAvailable, SourceNotFound, SourceUnsupported
+from schemas.errors import BadRequestData, BadUpstream, ContextNotAvailable, SourceNotFound, SourceUnsupported
 from schemas.ngsi_ld.context import CORE, Context, core_of
 from schemas.ngsi_ld.head import read_head, read_heads, split_rows
 from schemas.ngsi_ld.operations import offered
 from schemas.ngsi_ld.query import EntityQuery
-from schemas.ngsi_ld.rename import renaming, translate
+from schemas.ngsi_ld.rename import expand_entity, renaming, translate
 from schemas.ngsi_ld.rename_bytes import text_renaming
+from schemas.ngsi_ld.temporal import TemporalQuery
+from schemas.ngsi_ld.temporal_merge import Chapter
 from schemas.ngsi_ld.write import Write, Written
 from schemas.platform import Platform, ProbeResult
 
@@ -57,7 +60,12 @@ class NgsiLdAdapter:
         self.verified = probe.verified if probe is not None and probe.ok else frozenset()
         limit = probe.page_limit if probe is not None and probe.page_limit else claims.page_limit
         self.capabilities = replace(
-            claims, page_limit=limit, ordered_by_id="order" in self.verified, count="count" in self.verified
+            claims,
+            page_limit=limit,
+            ordered_by_id="order" in self.verified,
+            count="count" in self.verified,
+            # one that was not looked at yet is asked, and may say that it has none
+            temporal=probe is None or not probe.ok or "temporal" in self.verified,
         )
         self._headers: dict[Context, dict[str, str]] = {}
         self._readings: dict[tuple[str | None, Context], Reading] = {}
@@ -263,6 +271,30 @@ class NgsiLdAdapter:
             return await self.services.context_of(own[0])
         except ContextNotAvailable as e:
             raise BadUpstream(f"its answer is in a @context that can't be had: {e.detail}") from None
+
+    # --- evolutions -----------------------------------------------------------------------------------------------
+
+    def evolutions(
+        self, query: TemporalQuery, ctx: SourceContext, *, entity: str | None, whole: bool, most: int
+    ) -> AsyncIterator[Chapter]:
+        return chapters(self, Question(query, entity, whole), ctx, most)
+
+    @property
+    def known_types(self) -> tuple[str, ...]:
+        """IRIs of the types that it is registered for, or was seen to have."""
+        return self._types
+
+    async def expanded(self, rows: list[dict[str, Any]], link: str | None) -> list[dict[str, Any]]:
+        """Rows of an answer that was asked for in the core context, with names as IRIs."""
+        reading = self._reading(link, CORE)
+        source = await self._context_of(reading.url) if reading.url is not None else reading.source or CORE
+        try:
+            return [
+                expand_entity(row, await self._context_of(row["@context"]) if "@context" in row else source)
+                for row in rows
+            ]
+        except BadRequestData as e:
+            raise BadUpstream(f"its entities can't be read: {e.detail}") from None
 
     # --- writing --------------------------------------------------------------------------------------------------
 

@@ -108,8 +108,10 @@ async def _probe(talk: _Talk, now: datetime) -> ProbeResult:
             sample = len(rows)
             verified, limit = await _verify(talk, type_, rows, counted)
             break
+    if await _temporal(talk):
+        verified.add("temporal")
     server = first.headers.get("server", "")
-    if server.startswith("kakehashi") and verified:
+    if server.startswith("kakehashi") and sample:
         verified.add("order")
     findings.insert(0, f"It answers as an NGSI-LD broker and holds {len(types)} entity type(s).")
     if sample:
@@ -121,6 +123,8 @@ async def _probe(talk: _Talk, now: datetime) -> ProbeResult:
         )
     else:
         findings.append("It holds no entities now, so nothing could be verified; filters are applied by the gateway.")
+    if "temporal" in verified:
+        findings.append("It has temporal evolutions.")
     if limit is not None:
         findings.append(f"It gives at most {limit} entities a page.")
     if offset is not None and abs(offset) > 5:
@@ -218,6 +222,16 @@ async def _projects(talk: _Talk, base: str, row: dict[str, Any]) -> bool:
         return False
     found = await talk.entities(f"{base}&attrs={quote(names[0], safe=':')}&limit=2")
     return bool(found) and all(_attributes(one) == [names[0]] for one in found or ())
+
+
+async def _temporal(talk: _Talk) -> bool:
+    """It takes a question about the past (clause 5.7.4); what has no temporal API has nothing at that path."""
+    query = f"type={quote(_NONSENSE, safe=':')}&timerel=before&timeAt=2000-01-01T00:00:00Z&limit=1"
+    answer = await talk.ask(f"/temporal/entities?{query}")
+    try:
+        return answer.status in (200, 206) and isinstance(orjson.loads(answer.body), list)
+    except orjson.JSONDecodeError:
+        return False
 
 
 def _attributes(row: dict[str, Any]) -> list[str]:

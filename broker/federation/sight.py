@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,9 +13,7 @@ from broker.registry.registry import Registry
 from broker.registry.source import Source
 from schemas.agreement import Operation
 from schemas.narrowing import Clause, limited, narrow
-from schemas.narrowing_temporal import narrow_evolutions
 from schemas.ngsi_ld.query import EntityQuery
-from schemas.ngsi_ld.temporal import TemporalQuery
 
 WITHHELD = '299 kakehashi "Parts of the answer may be withheld: no agreement covers them"'
 _NOT_COVERED = "no agreement of the caller covers any of it"
@@ -65,6 +64,19 @@ class Sight:
         if found and len(free) == len(found):
             return LocalRight(free[0])
         return LocalRight(tuple(c for clauses in found for c in clauses if not c.whole) if not free else ())
+
+    def past(self, sources: Iterable[Source]) -> list[Source]:
+        """Of given sources of the registry those of whose past anything may be seen, with the rights that what they
+        give has to be cut to (`schemas.narrowing_past`)."""
+        if self.rights is None:
+            return list(sources)
+        seen = []
+        for source in sources:
+            clauses = self.clauses(source)
+            self.withheld = self.withheld or not clauses or not clauses[0].whole
+            if clauses:
+                seen.append(replace(source, clauses=clauses))
+        return seen
 
     def clauses(self, source: Source) -> tuple[Clause, ...]:
         """The rights at a source of the registry; one that keeps nothing back where there are no bounds."""
@@ -121,29 +133,16 @@ class Sight:
 class LocalRight:
     """What a request may see of the local store where no source of the federation stands for it."""
 
-    __slots__ = ("_clauses", "used", "withheld")
+    __slots__ = ("_clauses",)
 
     def __init__(self, clauses: tuple[Clause, ...] | None) -> None:
         self._clauses = clauses
         """None: everything."""
-        self.used: Clause | None = clauses[0] if clauses and clauses[0].whole else None
-        self.withheld = False
 
     @property
     def free(self) -> bool:
         """Nothing is kept back."""
         return self._clauses is None or _free(self._clauses)
-
-    def narrow(self, query: TemporalQuery) -> TemporalQuery | None:
-        """The part of a question about evolutions that is covered; None if nothing is."""
-        if self.free:
-            return query
-        found = narrow_evolutions(query, self._clauses or ())
-        self.withheld = found is None or found[0] != query
-        if found is None:
-            return None
-        self.used = found[1]
-        return found[0]
 
     def covers(self, type_iri: str, attribute_iri: str | None = None) -> bool:
         return self._clauses is None or any(c.covers(type_iri, attribute_iri) for c in self._clauses)

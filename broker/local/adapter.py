@@ -15,6 +15,7 @@ import orjson
 
 from adapters.contract import Adapter, Manifest, Page, Services, SourceContext
 from adapters.query_memory import fits
+from broker.local.temporal import TemporalReads
 from broker.store.entities import Entities, StoredEntity
 from broker.store.entity_filter import Where
 from broker.store.entity_prefilter import by_index, id_prefix, prefilter, scoped
@@ -25,6 +26,8 @@ from schemas.ngsi_ld.head import Head
 from schemas.ngsi_ld.query import EntityQuery
 from schemas.ngsi_ld.rename import compact_entity
 from schemas.ngsi_ld.representation import strip_sys_attrs
+from schemas.ngsi_ld.temporal import TemporalQuery
+from schemas.ngsi_ld.temporal_merge import Chapter
 from schemas.platform import Platform, ProbeResult
 
 _T = TypeVar("_T")
@@ -53,6 +56,7 @@ MANIFEST = Manifest(
         paging=Paging.OFFSET,
         page_limit=_PAGE,
         types=True,
+        temporal=True,
         write=True,
     ),
 )
@@ -63,12 +67,13 @@ class LocalModule:
 
     manifest = MANIFEST
 
-    def __init__(self, entities: Entities) -> None:
+    def __init__(self, entities: Entities, past: TemporalReads) -> None:
         self._entities = entities
+        self._past = past
 
     async def open(self, platform: Platform, services: Services) -> Adapter:
         """The adapter of one tenant of the local store."""
-        return LocalAdapter(self._entities, platform.tenant or "")
+        return LocalAdapter(self._entities, self._past, platform.tenant or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +88,9 @@ class LocalAdapter:
 
     capabilities = MANIFEST.capabilities
 
-    def __init__(self, entities: Entities, tenant: str) -> None:
+    def __init__(self, entities: Entities, past: TemporalReads, tenant: str) -> None:
         self._entities = entities
+        self._past = past
         self._tenant = tenant
 
     def plan(self, query: EntityQuery) -> Pushdown | None:
@@ -147,6 +153,12 @@ class LocalAdapter:
             size = min(_PAGE, size * 4)
         if query.count:
             yield Page(entities=[], total=total)
+
+    async def evolutions(
+        self, query: TemporalQuery, ctx: SourceContext, *, entity: str | None, whole: bool, most: int
+    ) -> AsyncIterator[Chapter]:
+        heads = await _within(ctx, self._past.candidates(self._tenant, query, entity=entity, most=most))
+        yield await _within(ctx, self._past.chapter(self._tenant, heads, query, whole=whole))
 
     async def types(self, ctx: SourceContext) -> tuple[str, ...]:
         return tuple(sorted(await _within(ctx, self._entities.types(self._tenant))))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from broker.store.temporal_read import EvolutionReads, Shown, Which
 from schemas.errors import NotFound, TooManyResults
-from schemas.ngsi_ld.rename import compact_entity
-from schemas.ngsi_ld.temporal import Form, Selector, TemporalQuery, Window
+from schemas.ngsi_ld.temporal import Form, TemporalQuery, Window
+from schemas.ngsi_ld.temporal_filter import looked_at, named, passes, selected
+from schemas.ngsi_ld.temporal_merge import Chapter, History
 from schemas.ngsi_ld.temporal_scope import bounded
-from schemas.ngsi_ld.temporal_view import Head, Point, Range, cut, evolution, present
+from schemas.ngsi_ld.temporal_view import Head, Point, Range, cut, present
 
 _MANY: Final = 1000
 """Instances of one entity that are read together with those of others."""
@@ -40,18 +41,12 @@ class TemporalReads:
 
     async def retrieve(self, tenant: str, entity: str, query: TemporalQuery) -> Evolved:
         """Clause 5.7.3. NotFound, also if nothing of what was asked for is there."""
+        return there(await self.find(tenant, entity, query), entity, query)
+
+    async def find(self, tenant: str, entity: str, query: TemporalQuery) -> Evolved:
+        """The same, and empty where there is no such entity."""
         heads = await self._reads.heads(tenant, Which([((entity,), ())]), None, limit=1)
-        found = await self._present(tenant, heads, query)
-        window = query.window
-        bare = window.timerel is None and window.timeproperty is None and not window.datasets and not query.attrs
-        if not found.entities or (not bare and not query.only_head and found.entities[0].keys() <= _HEAD):
-            raise NotFound(
-                "there is no such evolution, or nothing of it is in what was asked for",
-                field="id",
-                value=entity,
-                clause="5.7.3",
-            )
-        return found
+        return await self._present(tenant, heads, query)
 
     async def query(self, tenant: str, query: TemporalQuery) -> Evolved:
         """Clause 5.7.4."""
@@ -65,6 +60,52 @@ class TemporalReads:
             heads, count = await self._filtered(tenant, query)
         found = await self._present(tenant, heads[: query.limit], query)
         return Evolved(found.entities, found.range, count, len(heads) > query.limit)
+
+    # --- a share of what several sources have ------------------------------------------------------------------------
+
+    @property
+    def page(self) -> int:
+        """Instances of one entity on a page."""
+        return self._most
+
+    async def candidates(self, tenant: str, query: TemporalQuery, *, entity: str | None, most: int) -> list[Head]:
+        """The entities that have something in the window, or `entity` alone, before q and the geoquery are decided: an
+        entity may have its attributes at several places. TooManyResults beyond `most`."""
+        if entity is not None:
+            return await self._reads.heads(tenant, Which([((entity,), ())]), None, limit=1)
+        which = _which(query)
+        if query.filtered:
+            which = Which(which.any_of)
+        heads = await self._reads.heads(tenant, which, query.window, limit=most + 1)
+        if len(heads) > most:
+            raise TooManyResults(f"more than {most} evolutions match; narrow the query", field="type", clause="5.7.4.4")
+        return [head for head in heads if not _patterns(query) or selected(head, query)]
+
+    async def chapter(self, tenant: str, heads: Sequence[Head], query: TemporalQuery, *, whole: bool) -> Chapter:
+        """What is here of these entities: all instances if `whole`, else the first page of them in time."""
+        ids = [head.id for head in heads]
+        window = query.window
+        if query.filtered:
+            window = replace(window, last_n=None)
+        until = None
+        if not ids or (query.only_head and not query.filtered):
+            points: dict[str, list[Point]] = {name: [] for name in ids}
+        elif whole or query.scope is not None:
+            shown = _shown(query)
+            if query.filtered:
+                extra = [named(query, name) for name in (*query.needed, *looked_at(query))]
+                shown = Shown([*shown.only, *extra] if shown.only else (), [n for n in shown.hidden if n not in extra])
+            points = await self._all(tenant, ids, query, window, shown=shown)
+        else:
+            points, partial = cut(await self._page(tenant, ids, query), window, self._most)
+            until = None if partial is None else partial.end
+        return Chapter(
+            [History(head, points[head.id]) for head in heads if points[head.id] or query.scope is None], until
+        )
+
+    async def absent(self, tenant: str, ids: Sequence[str], query: TemporalQuery) -> dict[str, list[tuple[str, str]]]:
+        """Of each entity the attributes that have an instance in the window, with the type of one of them."""
+        return await self._reads.attributes(tenant, ids, query.window, _shown(query))
 
     async def _present(self, tenant: str, heads: Sequence[Head], query: TemporalQuery) -> Evolved:
         ids = [head.id for head in heads]
@@ -132,13 +173,13 @@ class TemporalReads:
         unlimited = Window(
             query.window.timerel, query.window.time_at, query.window.end_at, query.window.timeproperty
         )  # the filters look at all instances in the range, not at the last ones only
-        filtered = query.q is not None or query.geo is not None or query.scope is not None
+        filtered = query.filtered
         after: str | None = None
         while True:
             heads = await self._reads.heads(
                 tenant, which, query.window, limit=_BATCH, after=after, descending=query.descending
             )
-            chosen = [head for head in heads if _selected(head, query)]
+            chosen = [head for head in heads if not _patterns(query) or selected(head, query)]
             points: dict[str, list[Point]] = {}
             if filtered and chosen:
                 ids = [head.id for head in chosen]
@@ -154,42 +195,35 @@ class TemporalReads:
 _HEAD = frozenset({"id", "type", "createdAt", "modifiedAt"})
 
 
+def there(found: Evolved, entity: str, query: TemporalQuery) -> Evolved:
+    """What was found of one entity. Raises NotFound if that is nothing, or nothing of what was asked for."""
+    window = query.window
+    bare = window.timerel is None and window.timeproperty is None and not window.datasets and not query.attrs
+    if not found.entities or (not bare and not query.only_head and found.entities[0].keys() <= _HEAD):
+        raise NotFound(
+            "there is no such evolution, or nothing of it is in what was asked for",
+            field="id",
+            value=entity,
+            clause="5.7.3",
+        )
+    return found
+
+
 def _patterns(query: TemporalQuery) -> bool:
     return any(one.pattern is not None for one in query.selectors)
-
-
-def _selected(head: Head, query: TemporalQuery) -> bool:
-    """What SQL leaves of the selectors: patterns, together with the ids and types of the same selector."""
-    if not _patterns(query):
-        return True
-    expand = query.context.expand
-
-    def fits(one: Selector) -> bool:
-        return (
-            (not one.ids or head.id in one.ids)
-            and (one.types is None or one.types.rename(expand).matches(head.types))
-            and (one.pattern is None or one.pattern.found_in(head.id))
-        )
-
-    return any(map(fits, query.selectors))
 
 
 def _passes(head: Head, points: Sequence[Point], query: TemporalQuery) -> bool:
     if query.scope is not None and not any(p.attribute != "scope" for p in points):
         return False
-    sys_attrs = query.q is not None and query.q.sys_attrs
-    entity = compact_entity(evolution(head, points, sys_attrs=sys_attrs), query.context)
-    return (query.q is None or query.q.matches(entity)) and (query.geo is None or query.geo.matches(entity))
+    return passes(head, points, query)
 
 
 def _looked_at(query: TemporalQuery) -> Shown:
     """What the filters look at. A scope query looks at everything that happened while the scope held."""
     if query.scope is not None:
         return Shown()
-    names = set() if query.q is None else set(query.q.attributes)
-    if query.geo is not None:
-        names.add(query.geo.geoproperty)
-    return Shown([_iri(query, name) for name in names])
+    return Shown([named(query, name) for name in looked_at(query)])
 
 
 def _which(query: TemporalQuery) -> Which:
@@ -199,13 +233,9 @@ def _which(query: TemporalQuery) -> Which:
             (one.ids, () if one.types is None else [frozenset(map(expand, w)) for w in one.types.alternatives])
             for one in query.selectors
         ],
-        [_iri(query, name) for name in query.needed],
+        [named(query, name) for name in query.needed],
     )
 
 
 def _shown(query: TemporalQuery) -> Shown:
-    return Shown([_iri(query, name) for name in query.shown], [_iri(query, name) for name in query.omit])
-
-
-def _iri(query: TemporalQuery, name: str) -> str:
-    return name if name in ("scope", "id", "type") else query.context.expand(name)
+    return Shown([named(query, name) for name in query.shown], [named(query, name) for name in query.omit])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from time import time
+from typing import Any
 
 from broker.registry.source import Source
 from schemas.ngsi_ld.geo import Bounds
+from schemas.ngsi_ld.instants import read_datetime
 from schemas.ngsi_ld.operations import PROVISION, QUERYING, RETRIEVING
 from schemas.ngsi_ld.patterns import compile_pattern
 from schemas.ngsi_ld.query import EntityQuery
+from schemas.ngsi_ld.temporal import Window
 from schemas.platform import EntityPattern
 
 
@@ -35,6 +38,32 @@ def judge(source: Source, query: EntityQuery, types: frozenset[str] | None) -> s
     if source.limited and (reason := _limits(source, query)):
         return reason
     return _of_coverage(source, query, types)
+
+
+def judge_past(source: Source, query: EntityQuery, types: frozenset[str] | None, window: Window) -> str:
+    """The same of a question about the past (clauses 5.7.3, 5.7.4): evolutions are asked of registrations that offer
+    it, or that are for them alone; of platforms that were registered as such wherever they have any."""
+    platform = source.platform
+    if source.ends is not None and source.ends <= time():
+        return "its registration has expired"
+    said = platform.coverage.registration
+    if said is not None:
+        operation = "retrieveTemporal" if query.retrieve else "queryTemporal"
+        if not platform.distribution.temporal and operation not in source.operations:
+            return "its registration does not offer the operation"
+        if not _reaches(said, window):
+            return "its registration covers another time"
+    return _of_coverage(source, query, types)
+
+
+def _reaches(said: Mapping[str, Any], window: Window) -> bool:
+    """Whether the interval of a registration and the window have a time in common (clauses 5.2.11, 5.12)."""
+    interval = said.get("observationInterval" if window.looked_at in (None, "observedAt") else "managementInterval")
+    if not isinstance(interval, dict):
+        return True
+    start, end = (read_datetime(str(interval.get(name))) for name in ("startAt", "endAt"))
+    before = start is not None and window.until is not None and start >= window.until
+    return not before and not (end is not None and window.since is not None and end < window.since)
 
 
 def reaches(source: Source, query: EntityQuery, types: frozenset[str] | None) -> bool:
@@ -154,4 +183,4 @@ class SourceIndex:
 
 
 EMPTY = SourceIndex(())
-__all__ = ["EMPTY", "Judgement", "SourceIndex", "judge", "wanted_types"]
+__all__ = ["EMPTY", "Judgement", "SourceIndex", "judge", "judge_past", "wanted_types"]

@@ -100,6 +100,13 @@ class Registry:
     def source(self, platform_id: str) -> Source | None:
         return self._sources.get(platform_id)
 
+    async def own(self, tenant: str) -> Source:
+        """The tenant's part of the local store, also where it holds no entities now: it may have held some."""
+        for source in self.sources(tenant):
+            if not source.network and (source.platform.tenant or "") == tenant:
+                return source
+        return await self._open_local(tenant, frozenset())
+
     def holds_locally(self, tenant: str, types: frozenset[str]) -> bool:
         """True if the local store is known to hold these types of this tenant."""
         local = self._local.get(tenant)

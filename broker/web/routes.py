@@ -140,7 +140,7 @@ def assemble(parts: Parts) -> list[BaseRoute]:
     reads = EntityReads(parts.gateway, reader)
     maps = EntityMapReads(parts.gateway, EntityMaps(parts.database), reads, reader)
     discovery = Discovery(parts.gateway, reader, reads, LocalDiscovery(parts.database))
-    by_post = QueryByPost(reader, reads)
+    by_post = QueryByPost(reader, maps)
     writer = Writer(parts.entities, reader, parts.wrote, parts.gateway)
     provision, attributes, batches = Provision(writer), Attributes(writer), Batches(writer)
     once = Once(parts.settings.max_body_bytes).of
@@ -178,7 +178,7 @@ def assemble(parts: Parts) -> list[BaseRoute]:
     entity = endpoint(
         one,
         "entity",
-        GET=reads.retrieve,
+        GET=maps.entity,
         PUT=once(provision.replace),
         PATCH=once(provision.merge),
         DELETE=once(provision.delete),

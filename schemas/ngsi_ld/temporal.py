@@ -105,6 +105,10 @@ class TemporalQuery:
     aggregation: Aggregation | None = None
     sys_attrs: bool = False
     lang: str | None = None
+    csf: Q | None = None
+    """Only sources whose registration fits are asked (clause 4.9)."""
+    local: bool = False
+    """Ask the local store only (clause 4.3.6.4)."""
     limit: int = 20
     offset: int = 0
     count: bool = False
@@ -123,6 +127,11 @@ class TemporalQuery:
         if self.attrs:
             return self.attrs
         return () if {"id", "type"} & set(self.pick) else self.pick
+
+    @property
+    def filtered(self) -> bool:
+        """Whether instances decide which entities there are, beyond their being in the window."""
+        return self.q is not None or self.geo is not None or self.scope is not None
 
     @property
     def only_head(self) -> bool:

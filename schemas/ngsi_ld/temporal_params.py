@@ -13,6 +13,7 @@ from schemas.ngsi_ld.geo import GeoQuery, parse_geo
 from schemas.ngsi_ld.instants import is_datetime, read_datetime
 from schemas.ngsi_ld.model import SYSTEM_MEMBERS
 from schemas.ngsi_ld.names import is_uri, printable
+from schemas.ngsi_ld.param_filters import csf_of
 from schemas.ngsi_ld.patterns import compile_pattern
 from schemas.ngsi_ld.projection import Parts, heads, parse_projection, paths_of
 from schemas.ngsi_ld.q import Q, parse_q
@@ -108,8 +109,6 @@ def _finish(params: Mapping[str, str], selectors: tuple[Selector, ...], context:
         raise BadRequestData("a temporal query is needed: timerel and timeAt", field="timerel", clause="5.7.4.4")
     q = _q(params, context)
     geo = _geo(params, context)
-    if "csf" in params:
-        parse_q(params["csf"], context=context)
     typed = any(one.types is not None for one in selectors)
     named = set(query.attrs) | (set() if q is None else q.attributes)
     wide = not (typed or named - SYSTEM_MEMBERS or geo is not None)
@@ -130,6 +129,7 @@ def _finish(params: Mapping[str, str], selectors: tuple[Selector, ...], context:
         q=q,
         geo=geo,
         scope=parse_scope_query(params["scopeQ"]) if "scopeQ" in params else None,
+        csf=csf_of(params, context),
         limit=limit,
         offset=_whole(params, "offset", 0, 1_000_000_000),
         count=count,
@@ -158,6 +158,7 @@ def _common(params: Mapping[str, str], context: Context) -> TemporalQuery:
         aggregation=_aggregation(params) if form is Form.AGGREGATED else None,
         sys_attrs=sys_attrs,
         lang=params.get("lang"),
+        local=_flag(params, "local") or params.get("type") == "*",
     )
 
 

@@ -42,6 +42,8 @@ class Point:
     modified_at: datetime
     deleted_at: datetime | None
     body: dict[str, Any]
+    foreign: bool = False
+    """Of another platform: its instanceId, if it has one, is in the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def _times(points: Sequence[Point]) -> dict[str, list[datetime]]:
 
 
 def _body(point: Point, sys_attrs: bool) -> Entity:
-    made = {**point.body, "instanceId": f"{INSTANCE}{point.name}"}
+    made = dict(point.body) if point.foreign else {**point.body, "instanceId": f"{INSTANCE}{point.name}"}
     if point.dataset:
         made["datasetId"] = point.dataset
     if point.deleted_at is not None:

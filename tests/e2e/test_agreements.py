@@ -357,3 +357,32 @@ def test_over_quota_is_429_with_the_time_of_its_end(town: City) -> None:
         assert len(town.get(type="Shelter").json()) == 6
         assert len(town.get(type="Shelter", limit=2).json()) == 2
         assert town.get(type="Shelter").status_code == 429
+
+
+def test_the_past_is_covered_too(town: City) -> None:
+    """What the local store has recorded, which is the area nishi-shinjuku's."""
+    path = "/ngsi-ld/v1/temporal/entities"
+    observed = {"observedAt": "2026-04-01T00:00:00Z", "type": "Property"}
+    evolution = {
+        "id": "urn:ngsi-ld:Gauge:1",
+        "type": "Gauge",
+        "level": [observed | {"value": 1}],
+        "owner": [observed | {"value": "person 1"}],
+    }
+    assert town.ask("POST", path, "admin", json=evolution).status_code == 201
+    asked = {"type": "Gauge", "timerel": "after", "timeAt": "2026-01-01T00:00:00Z"}
+    nothing = town.get(path=path, **asked)
+    assert (nothing.status_code, nothing.json(), withheld(nothing)) == (200, [], True)
+    assert "kakehashi-flow" not in nothing.headers
+    assert town.get(path=f"{path}/urn:ngsi-ld:Gauge:1").status_code == 404
+    level = "https://uri.etsi.org/ngsi-ld/default-context/level"
+    with town.agreed(provider_area="nishi-shinjuku", attributes=[level]) as agreement:
+        answer = town.get(path=path, **asked)
+        (found,) = answer.json()
+        assert "owner" not in found
+        assert found["level"][0]["value"] == 1
+        assert town.get(path=path, **asked, q='owner=="person 1"').json() == []
+        flow = answer.headers["kakehashi-flow"]
+        rows = run(fetch(town.gateway.settings.database_url, "SELECT agreement FROM flows WHERE id = $1::uuid", flow))
+        assert [row["agreement"] for row in rows] == [agreement]
+    assert town.get(path=path, **asked).json() == []

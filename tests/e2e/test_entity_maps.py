@@ -130,7 +130,8 @@ def test_another_question_is_not_answered_from_the_map(held: Held) -> None:
         refused = held.query(location, **params)
         assert (refused.status_code, refused.headers["content-type"]) == (400, PROBLEM)
         assert refused.json()["field"] == "NGSILD-EntityMap"
-    assert held.query(entityMap="true", join="inline").status_code == 422
+    along = held.query(entityMap="true", join="inline", q="next{size}==1")
+    assert (along.status_code, along.json()["field"]) == (422, "q")
     assert held.query(entityMap="yes").status_code == 400
     plain = held.query(entityMap="false")
     assert (plain.status_code, HEADER in plain.headers) == (200, False)
@@ -176,3 +177,52 @@ def test_the_resource(held: Held) -> None:
     assert space.client.get(f"{MAPS}/{quote('not a uri')}", headers=tenant).status_code == 400
     assert space.get(MAPS, id="urn:ngsi-ld:House:a").status_code == 400
     assert space.get(MAPS, type="House", entityMapLifetime="1hour").status_code == 400
+
+
+def test_one_entity_is_asked_of_those_who_have_it(held: Held) -> None:
+    path = f"{ENTITIES}/urn:ngsi-ld:House:h"
+    first = held.space.get(path, entityMap="true")
+    assert (first.status_code, first.json()["id"]) == (200, "urn:ngsi-ld:House:h")
+    location = first.headers[HEADER]
+    assert held.map(location).json()["entityMap"] == {"urn:ngsi-ld:House:h": sorted(held.platforms)}
+    again = held.space.get(path, headers={HEADER: location})
+    assert (again.headers[HEADER], again.json()["id"]) == (location, "urn:ngsi-ld:House:h")
+    assert len(again.headers["kakehashi-flow"].split(", ")) == 2
+    # the map of a query tells it, too; what is not in it is not there
+    of_query = held.query(entityMap="true", id="urn:ngsi-ld:House:a").headers[HEADER]
+    there = held.space.get(f"{ENTITIES}/urn:ngsi-ld:House:a", headers={HEADER: of_query})
+    assert len(there.headers["kakehashi-flow"].split(", ")) == 1
+    assert held.space.get(path, headers={HEADER: of_query}).status_code == 404
+    fresh = held.space.get(path, headers={HEADER: f"{MAPS}/urn:ngsi-ld:entitymap:gone"})
+    assert fresh.status_code == 200
+    assert fresh.headers[HEADER] not in (location, of_query)
+    assert held.space.get(path, entityMap="perhaps").status_code == 400
+
+
+def test_queries_by_post_have_maps(held: Held) -> None:
+    question = {"type": "Query", "entities": [{"type": "House"}]}
+    path = "/ngsi-ld/v1/entityOperations/query"
+
+    def post(location: str | None, document: Any = question, **params: Any) -> Any:
+        headers = {"ngsild-tenant": held.space.tenant} | ({HEADER: location} if location else {})
+        return held.space.client.post(path, json=document, params=params, headers=headers)
+
+    first = post(None, entityMap="true", limit=3)
+    assert (first.status_code, names(first)) == (201, "abc")
+    location = first.headers[HEADER]
+    held.first.put([house(n) for n in "aAdgh"])
+    assert names(post(location, limit=3, offset=3)) == "def"
+    other = post(location, {"type": "Query", "entities": [{"type": "Room"}]})
+    assert (other.status_code, other.json()["field"]) == (400, "NGSILD-EntityMap")
+
+
+def test_what_the_entities_of_a_page_lead_to(held: Held) -> None:
+    room = {"id": "urn:ngsi-ld:Room:1", "type": "Room", "size": {"type": "Property", "value": 9}}
+    link = {"type": "Relationship", "object": room["id"]}
+    create(held.space, room, house("x", room=link))
+    first = held.query(entityMap="true", limit=8, join="inline")
+    assert names(first) == "abcdefgh"
+    rest = held.query(first.headers[HEADER], limit=8, offset=8, join="inline")
+    assert rest.json()[0]["room"]["entity"] == room
+    one = held.space.get(f"{ENTITIES}/urn:ngsi-ld:House:x", entityMap="true", join="flat")
+    assert [entity["id"] for entity in one.json()] == ["urn:ngsi-ld:House:x", room["id"]]

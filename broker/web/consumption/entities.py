@@ -23,7 +23,7 @@ from schemas.ngsi_ld.params import parse_query, parse_retrieve
 from schemas.ngsi_ld.query import EntityQuery, Rendering
 from schemas.outcome import Outcome
 
-_ENTITIES = "/ngsi-ld/v1/entities"
+ENTITIES = "/ngsi-ld/v1/entities"
 _CACHED_QUERIES = 512
 _CACHED_BYTES = 2048
 _TOO_DEEP = '199 kakehashi "Partial answer, entities that are nested too deep are left out"'
@@ -93,26 +93,31 @@ class EntityReads:
         envelope = self._reader.envelope(call, caller)
         asked = widened(query, rendering)
         delivery = await self._gateway.read(asked, envelope, build=needs_objects(query, rendering))
-        result = delivery.result
-        headers = _headers(delivery, media, rendering, context)
-        altered = False
-        if result.body is not None:
-            body = result.body[1:-1]
-        elif result.entities:
-            projected = result.project or asked is not query
-            found, linked, altered = amended(result.entities, result.linked, rendering)
-            try:
-                body = render_one(found[0], query, rendering, projected=projected, linked=linked)
-            except TypeError:
-                raise SourceTooLarge("the entity is nested deeper than can be written", field="id") from None
-        else:
-            body = b""
-        if not body:
-            detail = "no source that answered knows this entity"
-            status, problem_headers, body = problem(NotFound(detail, field="id", value=query.ids[0], clause="5.7.1"))
-            kept = [h for h in headers if h[0] not in (b"content-type", b"link")]
-            return Reply(status, body, [*kept, *problem_headers])
-        return Reply(203 if altered else 200, body, headers)
+        return told_one(delivery, asked, query, rendering, media)
+
+
+def told_one(delivery: Delivery, asked: EntityQuery, query: EntityQuery, rendering: Rendering, media: Media) -> Reply:
+    """One entity as it leaves, or that there is none. `asked`: as of `told`."""
+    result = delivery.result
+    headers = _headers(delivery, media, rendering, query.context)
+    altered = False
+    if result.body is not None:
+        body = result.body[1:-1]
+    elif result.entities:
+        projected = result.project or asked is not query
+        found, linked, altered = amended(result.entities, result.linked, rendering)
+        try:
+            body = render_one(found[0], query, rendering, projected=projected, linked=linked)
+        except TypeError:
+            raise SourceTooLarge("the entity is nested deeper than can be written", field="id") from None
+    else:
+        body = b""
+    if not body:
+        detail = "no source that answered knows this entity"
+        status, problem_headers, body = problem(NotFound(detail, field="id", value=query.ids[0], clause="5.7.1"))
+        kept = [h for h in headers if h[0] not in (b"content-type", b"link")]
+        return Reply(status, body, [*kept, *problem_headers])
+    return Reply(203 if altered else 200, body, headers)
 
 
 def told(delivery: Delivery, asked: EntityQuery, query: EntityQuery, rendering: Rendering, media: Media) -> Reply:
@@ -188,7 +193,7 @@ def _link(context: Context) -> bytes:
     return context.link_header().encode("latin-1")
 
 
-def page_links(call: Call, query: EntityQuery, result: Result, media: Media, path: str = _ENTITIES) -> str:
+def page_links(call: Call, query: EntityQuery, result: Result, media: Media, path: str = ENTITIES) -> str:
     """`next` and `prev` (clause 6.3.10), with everything else as it was asked. `path`: where the question was put."""
     links = []
     if result.more and query.limit:

@@ -1,39 +1,50 @@
-"""`entityMap` and `NGSILD-EntityMap` of `GET /ngsi-ld/v1/entities`, and `/ngsi-ld/v1/entityMaps` (clauses 5.14, 6.32,
-6.34)."""
+"""`entityMap` and `NGSILD-EntityMap` of reading entities, and `/ngsi-ld/v1/entityMaps` (clauses 5.14, 6.32, 6.34)."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from datetime import timedelta
-from hashlib import sha256
-from typing import Any
+from dataclasses import dataclass
 
 import msgspec
-import orjson
 
 from broker.entity_maps import MappedQueries, bounded
 from broker.gateway import Envelope, Gateway
 from broker.identity.callers import Caller
 from broker.store.entity_maps import EntityMaps, StoredMap
-from broker.web.consumption.entities import EntityReads, add_provenance, formed, page_links, told
-from broker.web.endpoint import Call, Headers, Reply
+from broker.web import entity_map_parts as parts
+from broker.web.consumption.entities import (
+    ENTITIES,
+    EntityReads,
+    add_provenance,
+    formed,
+    page_links,
+    told,
+    told_one,
+)
+from broker.web.endpoint import Call, Reply
 from broker.web.negotiation import PLAIN, Media, body_media, choose
 from broker.web.reading import Reader, accepted, read_json, tenant
 from broker.web.rendering import widened
 from schemas.errors import BadRequestData, InvalidRequest, NotFound, OperationNotSupported
-from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.instants import is_datetime, read_datetime
 from schemas.ngsi_ld.names import is_uri
-from schemas.ngsi_ld.params import parse_query
+from schemas.ngsi_ld.params import parse_query, parse_retrieve
 from schemas.ngsi_ld.query import EntityQuery, Rendering
-from schemas.ngsi_ld.temporal_aggregate import instant, parse_duration
 
-_PATH = "/ngsi-ld/v1/entityMaps/"
-_OWN = ("entityMap", "entityMapLifetime")
 _FREE = frozenset({"id", "limit", "offset", "count", "options", "format", "lang", "geometryProperty", "datasetId"})
 """What may differ from page to page: identifiers, paging (clause 5.5.14), and how the entities look."""
 _IRRELEVANT = frozenset({"limit", "offset", "count", "geometryProperty"})
-_MONTH = timedelta(days=31)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A parsed query. `digest`: of what makes it the same question (clause 5.5.14)."""
+
+    envelope: Envelope
+    query: EntityQuery
+    rendering: Rendering
+    media: Media
+    digest: bytes
 
 
 class EntityMapReads:
@@ -56,34 +67,67 @@ class EntityMapReads:
         media = accepted(call)
         context = await self._reader.context(call)
         params = self._reader.parameters(call)
-        own = {name: params.pop(name) for name in _OWN if name in params}
+        own = parts.own_of(params)
         query, rendering = parse_query(params, context, tenant=tenant(call), geojson=media is Media.GEOJSON)
-        rendering = formed(rendering, media, call.headers.get(b"prefer", b""))
-        envelope = self._reader.envelope(call, caller)
+        asking = Asking(
+            self._reader.envelope(call, caller),
+            query,
+            formed(rendering, media, call.headers.get(b"prefer", b"")),
+            media,
+            parts.digest(params, context, _FREE),
+        )
+        return await self.answer(call, asking, own)
+
+    async def answer(self, call: Call, asking: Asking, own: Mapping[str, str], path: str = ENTITIES) -> Reply:
+        """A page of a query, from a map where one is wanted or named. `path`: where the question was put."""
+        query, rendering, media, envelope = asking.query, asking.rendering, asking.media, asking.envelope
         named = call.header(b"ngsild-entitymap")
-        if not _wanted(own) and named is None:
+        if not parts.wanted(own) and named is None:
             reply, result = await self._reads.answer(envelope, query, rendering, media)
         else:
-            asked, digest = _asked(query, rendering), _digest(params, context)
-            stored = None if named is None else await self._find(named.rpartition("/")[2], query.tenant, caller)
+            asked = _asked(query, rendering)
+            stored = await parts.find(self._store, named, query.tenant, envelope.caller)
             if stored is None:
-                stored, delivery = await self._mapped.create(query, asked, envelope, digest, _lifetime(own))
+                stored, delivery = await self._mapped.create(query, asked, envelope, asking.digest, parts.lifetime(own))
                 status = 201
-            elif stored.digest != digest:
-                raise BadRequestData(
-                    "the EntityMap was made by a query with other parameters or another @context",
-                    field="NGSILD-EntityMap",
-                    value=named,
-                    clause="5.5.14",
-                )
             else:
+                parts.same_question(stored, asking.digest, named)
                 delivery, status = await self._mapped.page(stored, query, asked, envelope), 200
             reply, result = told(delivery, asked, query, rendering, media), delivery.result
             reply.status = max(reply.status, status) if status == 200 else status
-            reply.headers.append(_location(stored))
-        links = page_links(call, query, result, media)
+            reply.headers.append(parts.location(stored))
+        links = page_links(call, query, result, media, path)
         if links:
             reply.headers.append((b"link", links.encode("latin-1")))
+        return reply
+
+    def entity(self, call: Call) -> Awaitable[Reply]:
+        """`GET /ngsi-ld/v1/entities/{id}`; one that has nothing to do with a map goes its own way."""
+        if b"entityMap" in call.scope["query_string"] or b"ngsild-entitymap" in call.headers:
+            return self._entity(call)
+        return self._reads.retrieve(call)
+
+    async def _entity(self, call: Call) -> Reply:
+        """Clause 5.7.1.4: the map tells who holds the entity, whichever question made it."""
+        caller = self._reader.caller(call)
+        media = accepted(call)
+        context = await self._reader.context(call)
+        params = self._reader.parameters(call)
+        own = parts.own_of(params)
+        query, rendering = parse_retrieve(
+            call.path["entity_id"], params, context, tenant=tenant(call), geojson=media is Media.GEOJSON
+        )
+        rendering = formed(rendering, media, call.headers.get(b"prefer", b""))
+        envelope = self._reader.envelope(call, caller)
+        named = call.header(b"ngsild-entitymap")
+        asked = widened(query, rendering)
+        if not parts.wanted(own) and named is None:
+            return await self._reads.retrieve(call)
+        stored = await parts.find(self._store, named, query.tenant, caller)
+        digest = parts.digest(params | {"": query.ids[0]}, context, _FREE)
+        stored, delivery = await self._mapped.one(stored, query, asked, envelope, digest, parts.lifetime(own))
+        reply = told_one(delivery, asked, query, rendering, media)
+        reply.headers.append(parts.location(stored))
         return reply
 
     async def create(self, call: Call) -> Reply:
@@ -92,20 +136,20 @@ class EntityMapReads:
         media = choose(call.header(b"accept") or "", PLAIN)
         context = await self._reader.context(call)
         params = self._reader.parameters(call)
-        own = {name: params.pop(name) for name in _OWN if name in params}
+        own = parts.own_of(params)
         # clause 5.14.4.3: they are irrelevant
         params = {name: value for name, value in params.items() if name not in _IRRELEVANT}
         query, rendering = parse_query(params, context, tenant=tenant(call))
         asked = _asked(query, rendering)
-        lifetime = _lifetime(own)
+        lifetime = parts.lifetime(own)
         envelope: Envelope = self._reader.envelope(call, caller)
         # of the entities themselves nothing is delivered
         stored, delivery = await self._mapped.create(
-            query.alter(limit=0), asked, envelope, _digest(params, context), lifetime
+            query.alter(limit=0), asked, envelope, parts.digest(params, context, _FREE), lifetime
         )
-        reply = await self._document(stored, media, 201)
+        reply = await parts.document(self._store, stored, media, 201)
         add_provenance(reply.headers, delivery)
-        reply.headers.append(_location(stored))
+        reply.headers.append(parts.location(stored))
         return reply
 
     async def retrieve(self, call: Call) -> Reply:
@@ -113,7 +157,7 @@ class EntityMapReads:
         caller = self._reader.caller(call)
         media = choose(call.header(b"accept") or "", PLAIN)
         _known(self._reader.parameters(call))
-        return await self._document(await self._get(call, caller), media, 200)
+        return await parts.document(self._store, await self._get(call, caller), media, 200)
 
     async def update(self, call: Call) -> Reply:
         """`PATCH /ngsi-ld/v1/entityMaps/{id}` (clause 5.14.2): only when it ends can be said."""
@@ -145,70 +189,18 @@ class EntityMapReads:
         name = call.path["map_id"]
         if not is_uri(name):
             raise BadRequestData("the id of an EntityMap is a URI", field="id", value=name, clause="5.14.1.4")
-        stored = await self._find(name, tenant(call), caller)
+        stored = await parts.find(self._store, name, tenant(call), caller)
         if stored is None:
             raise NotFound("there is no such EntityMap, or it has expired", field="id", value=name, clause="5.14.1.4")
         return stored
 
-    async def _find(self, name: str, space: str, caller: Caller) -> StoredMap | None:
-        stored = await self._store.get(space, name)
-        if stored is None or not (caller.admin or stored.owner == caller.consumer.service):
-            return None
-        return stored
-
-    async def _document(self, stored: StoredMap, media: Media, status: int) -> Reply:
-        """Clause 5.2.39."""
-        entries = await self._store.entries(stored.id)
-        document: dict[str, Any] = {
-            "id": stored.id,
-            "type": "EntityMap",
-            "expiresAt": instant(stored.expires_at),
-            "entityMap": {entry.entity: entry.sources for entry in entries},
-        }
-        headers: Headers = [(b"content-type", media.encode())]
-        if media is Media.JSONLD:
-            document["@context"] = CORE.url
-        else:
-            headers.append((b"link", CORE.link_header().encode("latin-1")))
-        return Reply(status, orjson.dumps(document), headers)
-
-
-def _wanted(own: Mapping[str, str]) -> bool:
-    text = own.get("entityMap", "false")
-    if text not in ("true", "false"):
-        raise InvalidRequest("entityMap is true or false", field="entityMap", value=text, clause="6.4.3.2")
-    return text == "true"
-
-
-def _lifetime(own: Mapping[str, str]) -> timedelta | None:
-    """What was suggested (Table 6.4.3.2-1)."""
-    text = own.get("entityMapLifetime")
-    if text is None:
-        return None
-    try:
-        duration = parse_duration(text)
-        return duration.rest + duration.months * _MONTH
-    except (BadRequestData, OverflowError):
-        raise BadRequestData(
-            "entityMapLifetime is a duration such as PT1H", field="entityMapLifetime", value=text, clause="6.4.3.2"
-        ) from None
-
 
 def _asked(query: EntityQuery, rendering: Rendering) -> EntityQuery:
-    """What the sources are asked: with the ids, whatever is shown. OperationNotSupported for a join."""
-    if query.join is not None:
-        raise OperationNotSupported("join does not go with an EntityMap", field="join", clause="5.5.14")
+    """What the sources are asked: with the ids, whatever is shown. OperationNotSupported for a q along a join, which
+    can't be decided page by page."""
+    if query.q is not None and "join" in query.q.operators:
+        raise OperationNotSupported("a q along Relationships does not go with an EntityMap", field="q", clause="5.5.14")
     return widened(query, rendering if rendering.geojson else msgspec.structs.replace(rendering, geojson=True))
-
-
-def _digest(params: Mapping[str, str], context: Context) -> bytes:
-    """Of what makes the question: the pages of a map ask the same one."""
-    question = [sorted((n, v) for n, v in params.items() if n not in _FREE), context.url]
-    return sha256(orjson.dumps(question)).digest()
-
-
-def _location(stored: StoredMap) -> tuple[bytes, bytes]:
-    return b"ngsild-entitymap", (_PATH + stored.id).encode()
 
 
 def _known(params: Mapping[str, str]) -> None:

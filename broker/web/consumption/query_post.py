@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import orjson
 
-from broker.web.consumption.entities import EntityReads, formed, page_links
+from broker.web.consumption.entities import formed
+from broker.web.consumption.entity_maps import Asking, EntityMapReads
 from broker.web.endpoint import Call, Reply
+from broker.web.entity_map_parts import digest, own_of
 from broker.web.negotiation import Media
 from broker.web.reading import Reader, accepted, tenant
 from schemas.errors import InvalidRequest
@@ -14,20 +16,22 @@ from schemas.ngsi_ld.query_object import read_query_object
 
 _PATH = "/ngsi-ld/v1/entityOperations/query"
 _IN_URI = frozenset({"limit", "offset", "count", "options", "format", "local", "lang", "geometryProperty"})
+_FREE = _IN_URI - {"local"}
 
 
 class QueryByPost:
     """The handler."""
 
-    def __init__(self, reader: Reader, reads: EntityReads) -> None:
+    def __init__(self, reader: Reader, maps: EntityMapReads) -> None:
         self._reader = reader
-        self._reads = reads
+        self._maps = maps
 
     async def query(self, call: Call) -> Reply:
         """Query Entities (clause 5.7.2) with a Query object; paging and representation come in the URI."""
         caller = self._reader.caller(call)
         media = accepted(call)
         in_uri = self._reader.parameters(call)
+        own = own_of(in_uri)
         for name in in_uri:
             if name not in _IN_URI:
                 raise InvalidRequest("it belongs into the Query in the body", field=name[:80], clause="6.3.20")
@@ -42,9 +46,8 @@ class QueryByPost:
             selectors=selectors,
         )
         rendering = formed(rendering, media, call.headers.get(b"prefer", b""))
-        envelope = self._reader.envelope(call, caller, orjson.dumps(document, option=orjson.OPT_SORT_KEYS))
-        reply, result = await self._reads.answer(envelope, query, rendering, media)
-        if links := page_links(call, query, result, media, _PATH):
-            # the next page is the same body, posted there
-            reply.headers.append((b"link", links.encode("latin-1")))
-        return reply
+        raw = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+        envelope = self._reader.envelope(call, caller, raw)
+        # the next page is the same body, posted there
+        question = digest({"": raw.decode(), **in_uri}, context, _FREE)
+        return await self._maps.answer(call, Asking(envelope, query, rendering, media, question), own, _PATH)

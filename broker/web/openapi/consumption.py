@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from broker.web.openapi.entity_maps import MAPPED
 from broker.web.openapi.model import Answer, Content, Json, Operation, query_parameter
 
 _NGSI = "/ngsi-ld/v1"
@@ -217,6 +218,7 @@ CONSUMPTION_SCHEMAS: dict[str, Json] = {
 }
 
 _HEADERS = ("Kakehashi-Flow", "Server-Timing", "Link")
+_IN_URI = ("limit", "offset", "count", "options", "format", "lang", "geometryProperty", "local")
 _READING = ("Link", "NGSILD-Tenant", "Kakehashi-Use", "Idempotency-Key")
 
 
@@ -236,8 +238,20 @@ def by_post(entities: Answer, older: Answer) -> Operation:
         "Query entities, the question in the body / 検索条件を本文で送る",
         "Clause 6.23. A Query object instead of URI parameters; paging and representation stay in the URI.",
         "URIパラメータの代わりにQueryオブジェクトを送ります。ページ送りと表現形式はURIで指定します。",
-        {200: entities, 203: older},
-        ("limit", "offset", "count", "options", "format", "lang", "geometryProperty", "local", "Prefer", *_READING),
+        {200: entities, 201: entities, 203: older},
+        (
+            "limit",
+            "offset",
+            "count",
+            "options",
+            "format",
+            "lang",
+            "geometryProperty",
+            "local",
+            *MAPPED,
+            "Prefer",
+            *_READING,
+        ),
         Content("Query", example={"type": "Query", "entities": [{"type": "EvacuationShelter"}]}),
         (400, 401, 403, 406, 413, 415, 422, 503, 504, 508),
     )

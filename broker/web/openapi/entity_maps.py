@@ -88,6 +88,22 @@ _NOT_OF_MAPS = ("geometryProperty", "join", "joinLevel", "containedBy")
 _FLOWS = ("Kakehashi-Flow", "Kakehashi-Replay-Of", "NGSILD-Warning", "Server-Timing")
 
 
+def temporal_map_operation(query: tuple[str, ...]) -> Operation:
+    """`query`: the parameters of a temporal query."""
+    return Operation(
+        "get",
+        "/ngsi-ld/v1/temporal/entityMaps",
+        "createTemporalEntityMap",
+        "entities",
+        "Make an EntityMap of what a temporal query finds / 時系列検索のEntityMapを作る",
+        "Clause 5.14.5: which evolutions match and who has each. limit, offset and count change nothing.",
+        "条件に合う時系列と、それぞれの提供元の一覧を作ります。",
+        {201: Answer("The map.", (_MAP,), ("Link", "NGSILD-EntityMap", *_FLOWS))},
+        (*query, "entityMapLifetime"),
+        faults=(*_FAULTS, 406, 422, 504, 508),
+    )
+
+
 def entity_map_operations(query: tuple[str, ...]) -> tuple[Operation, ...]:
     """`query`: the parameters of a query."""
     return (

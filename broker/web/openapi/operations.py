@@ -46,7 +46,7 @@ _ENTITY = Answer(
         Content(one_or_flat("ShownEntity"), example=SHELTER),
         Content(one_or_flat("Feature", "FeatureCollection"), media=("application/geo+json",)),
     ),
-    _ANSWER,
+    (*_ANSWER, "NGSILD-EntityMap"),
 )
 _DONE = Answer("Done.")
 
@@ -84,10 +84,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "Clause 5.7.1. Parts that several sources hold are merged.",
         "複数の提供元に分かれた属性は統合されます。",
         {200: _ENTITY, 203: _older(_ENTITY)},
-        ("entity_id", "type", *_RENDERING, "Prefer", *_READING),
+        ("entity_id", "type", *_RENDERING, *MAPPED, "Prefer", *_READING),
         faults=(*_READ_FAULTS, 404),
     ),
-    by_post(_ENTITIES, _older(_ENTITIES)),
+    by_post(_PAGE, _older(_PAGE)),
     *DISCOVERY,
     Operation(
         "get",

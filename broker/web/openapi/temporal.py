@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from broker.web.openapi.entity_maps import MAPPED, temporal_map_operation
 from broker.web.openapi.model import Answer, Content, Json, Operation, query_parameter
 
 _NGSI = "/ngsi-ld/v1/temporal"
@@ -151,10 +154,11 @@ _SHOWN = ("attrs", "pick", "omit")
 _FILTERS = ("id", "type", "idPattern", "q", "georel", "geometry", "coordinates", "geoproperty")
 _MORE_FILTERS = ("temporalScopeQ", "temporalCsf", "temporalExpandValues", "temporalJsonKeys", "splitEntities")
 _PAGE = ("limit", "offset", "count")
+_QUERY = (*_FILTERS, *_MORE_FILTERS, *_WINDOW, *_SHOWN, *_FORM, "temporalOrderBy", *_PAGE)
 _READING = ("Link", "NGSILD-Tenant", "Kakehashi-Use", "Idempotency-Key")
 _WRITING = ("Link", "NGSILD-Tenant")
-_HEADERS = ("Link", "Kakehashi-Flow", "Kakehashi-Replay-Of", "Server-Timing")
-_READ_FAULTS = (400, 401, 403, 406, 422, 503, 504)
+_HEADERS = ("Link", "Kakehashi-Flow", "Kakehashi-Replay-Of", "NGSILD-Warning", "Server-Timing")
+_READ_FAULTS = (400, 401, 403, 406, 422, 503, 504, 508)
 _WRITE_FAULTS = (400, 401, 403, 404, 413, 415, 503, 504)
 _DONE = Answer("Done.")
 
@@ -168,6 +172,14 @@ def _answers(*, many: bool) -> dict[int, Answer]:
     }
 
 
+def _mapped(answers: dict[int, Answer]) -> dict[int, Answer]:
+    """With those of an EntityMap, and 201 where it was made."""
+    found = {
+        status: replace(answer, headers=(*answer.headers, "NGSILD-EntityMap")) for status, answer in answers.items()
+    }
+    return found | {201: found[200]}
+
+
 TEMPORAL: tuple[Operation, ...] = (
     Operation(
         "get",
@@ -175,14 +187,15 @@ TEMPORAL: tuple[Operation, ...] = (
         "queryEvolutions",
         "entities",
         "Query temporal evolutions / 時系列を検索する",
-        "Clause 5.7.4, over the local store. timerel and timeAt are needed, and one of type, attrs, q, georel or "
+        "Clause 5.7.4, over all areas. timerel and timeAt are needed, and one of type, attrs, q, georel or "
         "local=true. At most 20 instances of an entity (KAKEHASHI_TEMPORAL_PAGE) are given at once: 206 with "
         "Content-Range says which time.",
-        "ローカルストアの時系列を検索します。timerelとtimeAtが必要です。1エンティティ20件を超えるときは206とContent-Rangeで一部を返します。",
-        _answers(many=True),
-        (*_FILTERS, *_MORE_FILTERS, *_WINDOW, *_SHOWN, *_FORM, "temporalOrderBy", *_PAGE, *_READING),
+        "すべての提供元の時系列を検索し、インスタンス単位で統合します。timerelとtimeAtが必要です。1エンティティ20件を超えるときは206とContent-Rangeで一部を返します。",
+        _mapped(_answers(many=True)),
+        (*_QUERY, *MAPPED, *_READING),
         faults=_READ_FAULTS,
     ),
+    temporal_map_operation((*_QUERY, *_READING)),
     Operation(
         "post",
         f"{_NGSI}/entityOperations/query",
@@ -216,8 +229,8 @@ TEMPORAL: tuple[Operation, ...] = (
         "retrieveEvolution",
         "entities",
         "Retrieve the temporal evolution of an entity / 1件の時系列を取得する",
-        "Clause 5.7.3, from the local store.",
-        "ローカルストアから取得します。",
+        "Clause 5.7.3, over all areas: instances that several sources have are merged.",
+        "すべての提供元から取得し、インスタンス単位で統合します。",
         _answers(many=False),
         ("entity_id", *_WINDOW, *_SHOWN, *_FORM, *_READING),
         faults=(*_READ_FAULTS, 404),

@@ -6,30 +6,35 @@ from collections.abc import Callable
 
 from starlette.routing import Route
 
+from broker.evolutions import FederatedEvolutions
 from broker.gateway import Gateway
 from broker.local.temporal import TemporalReads
-from broker.registry.registry import LOCAL_ID
+from broker.mapped_evolutions import MappedEvolutions
 from broker.settings import Settings
 from broker.store.database import Database
+from broker.store.entity_maps import EntityMaps
 from broker.store.temporal import Evolutions
 from broker.store.temporal_read import EvolutionReads
 from broker.web.reading import Reader
+from broker.web.temporal.maps import TemporalMaps
 from broker.web.temporal.reads import TemporalViews
 from broker.web.temporal.writes import TemporalWrites
-from schemas.flow import Provider
 
 
 def temporal_routes(
     route: Callable[..., list[Route]], reader: Reader, gateway: Gateway, database: Database, settings: Settings
 ) -> list[Route]:
     """`route`: makes the routes of a path from its name and a handler for each method."""
-    local = Provider(LOCAL_ID, settings.organisation or None, settings.area or None)
-    views = TemporalViews(TemporalReads(EvolutionReads(database), page=settings.temporal_page), reader, gateway, local)
+    reads = TemporalReads(EvolutionReads(database), page=settings.temporal_page)
+    evolutions, stored = FederatedEvolutions(gateway, reads), EntityMaps(database)
+    maps = TemporalMaps(MappedEvolutions(evolutions, stored), stored, reader)
+    views = TemporalViews(evolutions, maps, reader)
     writes = TemporalWrites(Evolutions(database), reader)
     temporal = "/ngsi-ld/v1/temporal"
     entity = f"{temporal}/entities/{{entity_id:path}}"
     return [
         *route(f"{temporal}/entities", "evolutions", GET=views.query, POST=writes.create),
+        *route(f"{temporal}/entityMaps", "temporal-entity-maps", GET=maps.create),
         *route(f"{temporal}/entityOperations/query", "evolutions-by-post", POST=views.query_by_post),
         *route(f"{entity}/attrs", "evolution-attributes", POST=writes.add),
         *route(

@@ -13,8 +13,10 @@ from adapters.contract import Adapter, AdapterModule, SourceContext
 from adapters.testing.fixtures import canonical_entities, to_ngsi_ld
 from adapters.testing.suite import AdapterContract
 from broker.local.adapter import LocalModule
+from broker.local.temporal import TemporalReads
 from broker.store.database import Database
 from broker.store.entities import Entities
+from broker.store.temporal_read import EvolutionReads
 from schemas.ngsi_ld.context import CORE
 from schemas.ngsi_ld.entity import parse_entity
 from schemas.ngsi_ld.geo import parse_geo
@@ -28,7 +30,7 @@ class TestLocalContract(AdapterContract):
 
     @pytest.fixture
     def module(self, database: Database) -> AdapterModule:  # type: ignore[override]
-        return LocalModule(Entities(database))
+        return LocalModule(Entities(database), TemporalReads(EvolutionReads(database), page=20))
 
     @pytest_asyncio.fixture
     async def endpoint(self, database: Database) -> AsyncIterator[str]:
@@ -73,7 +75,8 @@ async def store(database: Database) -> Entities:
 
 @pytest.fixture
 async def local(store: Entities) -> Adapter:
-    return await LocalModule(store).open(Platform("urn:x:local", "local", "", tenant="area"), None)  # type: ignore[arg-type]
+    module = LocalModule(store, TemporalReads(EvolutionReads(store._database), page=20))
+    return await module.open(Platform("urn:x:local", "local", "", tenant="area"), None)  # type: ignore[arg-type]
 
 
 async def test_filters_that_sql_does_not_have_keep_limit_offset_and_count(local: Adapter) -> None:
