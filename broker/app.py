@@ -186,6 +186,7 @@ async def _furnish(
         cooldown=settings.breaker_cooldown_ms / 1000,
         via=lambda tenant: extended(None, pseudonym(alias, tenant)),
         room=Room(settings.cache_bytes, settings.cache_stale_s, share=settings.coalesce),
+        hedge=settings.hedge,
     )
     platforms = Platforms(database)
     box = open_box(settings.secret_key, settings.secret_key_old, home)

@@ -121,6 +121,9 @@ class Settings(BaseModel):
     coalesce: Annotated[
         bool, Field(description="Requests that ask a source the same at the same time make one request of it")
     ] = True
+    hedge: Annotated[
+        bool, Field(description="Ask a source a second time where a read takes longer than 95 of 100 of its answers")
+    ] = False
     cache_bytes: Annotated[
         int, Field(ge=0, le=2**34, description="Bytes of answers kept of sources that allow it, per worker; 0: none")
     ] = 64 * 1024 * 1024

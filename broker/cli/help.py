@@ -77,6 +77,14 @@ HELP: Table = {
     "platform.list.help": ("登録済みのプラットフォームの一覧", "List the platforms."),
     "platform.list.area": ("このエリアのものだけ", "Only those of this area."),
     "platform.show.help": ("登録内容と直近の検査結果", "Show a platform and what its last probe found."),
+    "platform.health.help": (
+        "動作中のゲートウェイから見た状態(遮断器・応答時間・直近の失敗)",
+        "How a platform does, as a running gateway sees it: breaker, latencies, last errors.",
+    ),
+    "platform.health.url": (
+        "動作中のゲートウェイのURL(既定: public_url、なければ http://127.0.0.1:9090)",
+        "Address of the running gateway; by default public_url, else http://127.0.0.1:9090.",
+    ),
     "platform.probe.help": ("いま検査する", "Probe a platform now."),
     "platform.certify.help": (
         "適合検査を行う。合格すると「適合認定」になる",

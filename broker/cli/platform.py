@@ -8,6 +8,7 @@ import typer
 
 from broker.cli import inputs
 from broker.cli.help_view import Command, Group
+from broker.cli.platform_health import health
 from broker.cli.platform_view import show_checks, show_platform, show_platforms
 from broker.cli.session import Session, session_of
 from schemas.platform import Mode
@@ -137,6 +138,9 @@ def list_all(
         session.json(rows)
     else:
         show_platforms(session, rows)
+
+
+app.command("health", cls=Command, help="platform.health.help")(health)
 
 
 @app.command("show", cls=Command, help="platform.show.help")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from broker.cli.catalog_texts import CATALOG_SAID
+from broker.cli.health_texts import HEALTH_SAID
 from broker.cli.help import HELP
 from broker.cli.kpi_texts import KPI_SAID
 from broker.cli.ledger_texts import LEDGER_SAID
@@ -172,7 +173,7 @@ _SAID: Table = {
     "settings.source.default": ("既定", "default"),
 }
 
-TEXTS: Table = {**WORDS, **HELP, **CATALOG_SAID, **KPI_SAID, **LEDGER_SAID, **TRUST_SAID, **_SAID}
+TEXTS: Table = {**WORDS, **HELP, **CATALOG_SAID, **HEALTH_SAID, **KPI_SAID, **LEDGER_SAID, **TRUST_SAID, **_SAID}
 
 SETTINGS_JA: Mapping[str, str] = {
     "home": "専用PostgreSQL・鍵・状態を置くフォルダ",
@@ -208,6 +209,7 @@ SETTINGS_JA: Mapping[str, str] = {
     "breaker_failures": "提供元への問い合わせを止める連続失敗数",
     "breaker_cooldown_ms": "止めた提供元を再び試すまでの時間(ミリ秒)",
     "coalesce": "同時に同じことを尋ねる要求を、ソースへの1つの要求にまとめる",
+    "hedge": "読み取りが通常(95%)より長くかかるとき、同じ問い合わせをもう一度送る",
     "cache_bytes": "ソースが許す応答を保持するバイト数(ワーカーごと)。0なら保持しない",
     "cache_stale_s": "ソースが失敗したとき、保持した応答で代える時間(秒)",
     "probe_interval_s": "未検証のプラットフォームを検査する間隔(秒)",

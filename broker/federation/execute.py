@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter, time
 
@@ -14,6 +15,7 @@ from adapters.contract import SourceContext
 from adapters.exchange import NotModified
 from adapters.freshness import Freshness
 from broker.federation.collected import Collected as Collected
+from broker.federation.hedge import hedged, patience
 from broker.federation.plan import Step
 from broker.federation.share import shared
 from broker.registry.breaker import BreakerState
@@ -106,29 +108,58 @@ async def _ask(step: Step, ctx: SourceContext, work: Work, wait: float) -> Colle
     except BulkheadFull:
         _skip(collected, "it already has as many questions as it may have at once")
         return collected
-    source.tally.asked += 1
+    tally = source.tally
+    tally.asked += 1
     try:
         # the transport keeps the deadline itself; this is for adapters that wait on something else
         async with asyncio.timeout_at(ctx.deadline + _BACKSTOP_SECONDS):
-            await work(collected, ctx)
+            wait_again = patience(source) if source.hedge and work is fetch else None
+            if wait_again is None:
+                await work(collected, ctx)
+            else:
+                collected, ctx = await _hedged(collected, ctx, wait_again)
     except NotModified:
-        source.tally.last_success = datetime.now(UTC)
-        source.breaker.succeeded()
+        _well(source, (perf_counter() - began) * 1000)
         return None
     except Exception as e:
-        source.tally.last_failure = datetime.now(UTC)
         _failed(collected, e, wait)
+        tally.last_failure = datetime.now(UTC)
+        tally.errors.append((tally.last_failure, collected.outcome.status, collected.outcome.detail))
         _tell_breaker(source, e, loop.time())
     else:
-        source.tally.last_success = datetime.now(UTC)
-        source.breaker.succeeded()
+        _well(source, (perf_counter() - began) * 1000)
     finally:
         source.bulkhead.leave()
         outcome = collected.outcome
-        source.tally.last_ms = outcome.ms = (perf_counter() - began) * 1000
+        tally.last_ms = outcome.ms = (perf_counter() - began) * 1000
         outcome.bytes = ctx.received
     collected.sum_up()
     return collected
+
+
+async def _hedged(collected: Collected, ctx: SourceContext, wait: float) -> tuple[Collected, SourceContext]:
+    """What the faster of two runs gave."""
+    step = collected.step
+
+    def second() -> Awaitable[tuple[Collected, SourceContext]]:
+        step.source.tally.hedged += 1
+        return _run(Collected(step, replace(collected.outcome)), replace(ctx))
+
+    return await hedged(_run(collected, ctx), second, wait)
+
+
+async def _run(collected: Collected, ctx: SourceContext) -> tuple[Collected, SourceContext]:
+    await fetch(collected, ctx)
+    return collected, ctx
+
+
+def _well(source: Source, ms: float) -> None:
+    """It answered, within so many milliseconds."""
+    source.tally.last_success = datetime.now(UTC)
+    source.tally.times.append(ms)
+    if source.network:
+        source.bulkhead.answered(ms)
+    source.breaker.succeeded()
 
 
 def _resting(source: Source) -> str:
@@ -168,8 +199,10 @@ def _tell_breaker(source: Source, error: Exception, now: float) -> None:
     if not source.network:
         return
     if isinstance(error, RateLimited):
+        source.bulkhead.failed()
         source.breaker.rest(error.detail, now, error.after or 1.0)
     elif isinstance(error, Retryable | TimeoutError):
+        source.bulkhead.failed()
         detail = error.detail if isinstance(error, Retryable) else "no whole answer came before the deadline"
         if source.breaker.failed(detail, now):
             log.warning("source_left_alone", platform=source.id, error=detail)

@@ -13,7 +13,7 @@ from adapters.credentials.forms import access_of
 from adapters.exchange import NO_ACCESS, Access
 from broker.registry.answers import Answers, Room
 from broker.registry.breaker import Breaker
-from broker.registry.bulkhead import Bulkhead
+from broker.registry.bulkhead import Bulkhead, Lag
 from broker.registry.matching import EMPTY, Judgement, SourceIndex
 from broker.registry.source import Source, conveyed_by, is_limited, is_typed_only
 from schemas.errors import KakehashiError, Retryable
@@ -51,6 +51,7 @@ class Registry:
         cooldown: float,
         via: Callable[[str], str] = lambda tenant: "",
         room: Room | None = None,
+        hedge: bool = False,
     ) -> None:
         self._services = services
         self._module = module
@@ -62,6 +63,8 @@ class Registry:
         self._failures = failures
         self._cooldown = cooldown
         self._room = room or Room()
+        self._hedge = hedge
+        self._lag = Lag()
         self._sources: dict[str, Source] = {}
         self._local: dict[str, Source] = {}
         self._by_tenant: dict[str, SourceIndex] = {}
@@ -181,7 +184,7 @@ class Registry:
             provider=Provider(platform.id, platform.organisation, platform.area),
             access=self.access(credential),
             breaker=Breaker(self._failures, self._cooldown if terms.cooldown_ms is None else terms.cooldown_ms / 1000),
-            bulkhead=Bulkhead(platform.max_concurrency),
+            bulkhead=Bulkhead(platform.max_concurrency, self._lag),
             bounds=box,
             network=platform.adapter != "local",
             ends=None if end is None else end.timestamp(),
@@ -189,6 +192,7 @@ class Registry:
             alias=terms.alias or (platform.probe.alias if platform.probe is not None else None) or None,
             limited=is_limited(platform),
             typed_only=is_typed_only(platform),
+            hedge=self._hedge,
             answers=Answers(self._room, (terms.cache_ms or 0) / 1000),
             conveys=conveyed_by(platform),
         )
@@ -248,7 +252,10 @@ class Registry:
         loop = asyncio.get_running_loop()
         under_way: set[asyncio.Task[None]] = set()
         while True:
-            await asyncio.sleep(min(self._cooldown / 4, 0.5))
+            pause = min(self._cooldown / 4, 0.5)
+            due = loop.time() + pause
+            await asyncio.sleep(pause)
+            self._lag.told(loop.time() - due)
             for source in self._sources.values():
                 if source.breaker.begin_trial(loop.time()):
                     task = asyncio.create_task(self._trial(source))

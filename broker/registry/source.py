@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ from schemas.ngsi_ld.geo import Bounds
 from schemas.ngsi_ld.instants import read_datetime
 from schemas.ngsi_ld.operations import DEFAULT
 from schemas.ngsi_ld.registration_members import FROM_REQUEST
+from schemas.outcome import Status
 from schemas.platform import Platform
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -35,6 +37,11 @@ class Tally:
     last_ms: float = 0.0
     last_success: datetime | None = None
     last_failure: datetime | None = None
+    hedged: int = 0
+    """Questions that were put a second time, since the first took long."""
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=100))
+    """Milliseconds of the last questions that were answered."""
+    errors: deque[tuple[datetime, Status, str]] = field(default_factory=lambda: deque(maxlen=5))
 
 
 @dataclass(slots=True)
@@ -62,6 +69,8 @@ class Source:
     tally: Tally = field(default_factory=Tally)
     clauses: tuple[Clause, ...] = ()
     """The rights by which it is asked here; none: without any bounds."""
+    hedge: bool = False
+    """A read that takes unusually long is asked a second time."""
     answers: Answers | None = None
     """None: every request asks anew."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from fastapi.responses import JSONResponse
 from broker.registry.certify import certify
 from broker.registry.describe import describe
 from broker.registry.enrolment import Enrolment
+from broker.registry.health import health as told_of
 from broker.registry.inputs import PlatformInput
 from broker.registry.registry import Registry
 from broker.web.administration.platform_access import PlatformAccess
@@ -83,26 +85,12 @@ def routes(enrolment: Enrolment, registry: Registry, reader: Reader) -> APIRoute
 
     @router.get("/{platform_id:path}/health", summary="How it does / 状態")
     async def health(request: Request, platform_id: str) -> JSONResponse:
-        """Breaker, load and the last error of this worker, in words."""
+        """Breaker, load, latencies and the last errors of this worker, in figures and in words."""
         platform = await readable(request, platform_id)
         source = registry.source(platform.id)
         if source is None:
             return JSONResponse({"id": platform.id, "usable": False, "problem": registry.broken.get(platform.id, "")})
-        breaker = source.breaker
-        return JSONResponse(
-            {
-                "id": platform.id,
-                "usable": breaker.closed,
-                "breaker": breaker.state.value,
-                "failures_in_a_row": breaker.failures,
-                "last_error": breaker.last_error,
-                "asked": source.tally.asked,
-                "failed": source.tally.failed,
-                "last_ms": round(source.tally.last_ms, 1),
-                "under_way": source.bulkhead.under_way,
-                "sharing": source.answers.sharing if source.answers is not None else 0,
-            }
-        )
+        return JSONResponse(told_of(source, asyncio.get_running_loop().time()))
 
     @router.get("/{platform_id:path}", summary="One platform / 詳細")
     async def retrieve(request: Request, platform_id: str) -> JSONResponse:

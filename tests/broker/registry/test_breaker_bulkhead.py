@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from broker.registry.breaker import Breaker, BreakerState
-from broker.registry.bulkhead import Bulkhead, BulkheadFull
+from broker.registry.bulkhead import Bulkhead, BulkheadFull, Lag
 
 
 def test_it_opens_after_failures_in_a_row() -> None:
@@ -134,3 +134,67 @@ async def test_who_is_cancelled_with_a_place_in_hand_gives_it_on() -> None:
     await asyncio.wait_for(second, 1)
     bulkhead.leave()
     assert bulkhead.under_way == 0
+
+
+async def test_a_source_that_slows_down_gets_fewer_at_once_and_more_again_when_it_is_well() -> None:
+    bulkhead = Bulkhead(20)
+
+    async def load(ms: float, rounds: int) -> None:
+        for _ in range(rounds):
+            while bulkhead.under_way + 1 <= bulkhead.allowed:
+                await bulkhead.enter(soon())
+            bulkhead.answered(ms)
+            bulkhead.leave()
+        while bulkhead.under_way:
+            bulkhead.leave()
+
+    await load(10, 50)
+    assert bulkhead.allowed == 20
+    await load(15, 50)
+    assert bulkhead.allowed == 20, "what is a little slower is not slow"
+    await load(200, 150)
+    slowed = bulkhead.allowed
+    assert slowed < 10
+    await load(10, 400)
+    assert bulkhead.allowed == 20
+    for _ in range(50):
+        bulkhead.failed()
+    assert bulkhead.allowed == 4, "some always get through: else nobody would see that it is back"
+    await load(10, 400)
+    assert bulkhead.allowed == 20
+
+
+async def test_a_limit_that_shrank_holds_those_who_wait_back() -> None:
+    bulkhead = Bulkhead(6)
+    for _ in range(6):
+        await bulkhead.enter(soon())
+    waiting = asyncio.create_task(bulkhead.enter(soon()))
+    await asyncio.sleep(0)
+    for _ in range(10):
+        bulkhead.failed()
+    assert (bulkhead.allowed, bulkhead.waiting) == (4, 1)
+    bulkhead.leave()
+    bulkhead.leave()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    bulkhead.leave()
+    await waiting
+    assert bulkhead.under_way == 4
+
+
+def test_what_our_own_loop_is_late_is_not_the_sources_fault() -> None:
+    lag = Lag()
+    bulkhead = Bulkhead(20, lag)
+    for _ in range(50):
+        bulkhead.answered(10)
+    for _ in range(20):
+        lag.told(0.1)
+    for _ in range(200):
+        bulkhead.answered(310)
+    assert bulkhead.allowed == 20
+
+
+def test_one_place_stays_one() -> None:
+    bulkhead = Bulkhead(1)
+    bulkhead.failed()
+    assert bulkhead.allowed == 1
