@@ -96,7 +96,7 @@ class Bulkhead:
         if self._usual == 0.0:
             self._usual = self._recent = ms
         self._recent += 0.2 * (ms - self._recent)
-        self._usual += (0.2 if ms < self._usual else 0.01) * (ms - self._usual)
+        self._usual += (0.2 if ms < self._usual else 0.002) * (ms - self._usual)
         if self._recent > self._usual * _SLOWER + _SLACK_MS:
             self.allowed = max(min(_FLOOR, self.limit), self.allowed - _SHRINK)
         elif self.allowed < self.limit and self.under_way * 2 >= self.allowed:
