@@ -11,7 +11,6 @@ import contextlib
 import http.server
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,8 @@ from typing import Any
 import httpx2
 import orjson
 
-from tests.benchmarks import catalogue, store
+from tests.benchmarks import catalogue, federation, store
+from tests.benchmarks.gateway_process import free_port, gateway, pinned, process, say, wait_for
 from tests.benchmarks.processes import cpu_seconds, rss_mb
 
 SOURCES = 3
@@ -36,41 +36,6 @@ CONTEXT = {
         "tempo": "https://uri.etsi.org/ngsi-ld/default-context/speed",
     }
 }
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
-
-
-def pinned(core: int) -> list[str]:
-    """The command that keeps a process on one processor."""
-    several = (os.cpu_count() or 1) > 1 and shutil.which("taskset")
-    return ["taskset", "-c", str(core)] if several else []
-
-
-@contextlib.contextmanager
-def process(*command: str, core: int, env: dict[str, str] | None = None) -> Iterator[int]:
-    """A process for the time of the block; gives its pid."""
-    child = subprocess.Popen([*pinned(core), *command], env={**os.environ, **(env or {})})
-    try:
-        yield child.pid
-    finally:
-        child.terminate()
-        child.wait(30)
-
-
-def wait_for(url: str, seconds: float = 40.0) -> None:
-    """Until something answers 200 there."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with contextlib.suppress(httpx2.HTTPError):
-            if httpx2.get(url, timeout=2).status_code == 200:
-                return
-        time.sleep(0.1)
-    raise SystemExit(f"nothing answers at {url}")
 
 
 @contextlib.contextmanager
@@ -154,31 +119,14 @@ def register(base: str, ports: list[int]) -> None:
 def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Start everything, measure every case, stop everything."""
     ports = [free_port() for _ in range(SOURCES)]
-    gateway = free_port()
-    base = f"http://127.0.0.1:{gateway}"
-    environment = {
-        "KAKEHASHI_HOME": str(folder / "home"),
-        "KAKEHASHI_ACCESS": "open",
-        "KAKEHASHI_LOG_LEVEL": "warning",
-    } | ({} if options.coalesce else {"KAKEHASHI_COALESCE": "false"})
     with contextlib.ExitStack() as stack:
         for n, port in enumerate(ports):
             command = (sys.executable, "-m", "tests.benchmarks.static_source", str(port), f"s{n}")
             stack.enter_context(process(*command, core=1))
         for port in ports:
             wait_for(f"http://127.0.0.1:{port}/ngsi-ld/v1/types")
-        kakehashi = (
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "--factory",
-            "broker.app:create_app",
-            "--port",
-            str(gateway),
-            "--no-access-log",
-        )
-        pid = stack.enter_context(process(*kakehashi, core=0, env=environment))
-        wait_for(f"{base}/health/ready")
+        coalesce = "true" if options.coalesce else "false"
+        base, pid = stack.enter_context(gateway(folder / "home", coalesce=coalesce))
         idle = rss_mb(pid)
         register(base, ports)
         context = stack.enter_context(context_server())
@@ -207,11 +155,6 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         return {"idle_rss_mb": idle, "processors": os.cpu_count(), "metering": True, "results": results}
 
 
-def say(text: str) -> None:
-    """Progress, beside the JSON."""
-    sys.stderr.write(f"… {text}\n")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="per measurement (4)")
@@ -219,6 +162,10 @@ def main() -> None:
     parser.add_argument("--coalesce", action="store_true", help="let equal requests at the same time share answers")
     parser.add_argument("--only", default="", help="cases whose name has this in it (all)")
     parser.add_argument("--store", action="store_true", help="the local store instead; --store --help tells more")
+    parser.add_argument("--federation", action="store_true", help="overhead, faults, memory; --federation --help")
+    if "--federation" in sys.argv[1:]:
+        federation.main([argument for argument in sys.argv[1:] if argument != "--federation"])
+        return
     parser.add_argument("--catalogue", action="store_true", help="harvests and searches of the catalogue instead")
     if "--catalogue" in sys.argv[1:]:
         catalogue.main([argument for argument in sys.argv[1:] if argument != "--catalogue"])

@@ -39,7 +39,8 @@ def entity(tag: str, i: int) -> dict[str, Any]:
     }
 
 
-def _answer(body: bytes, count: int | None = None, status: str = "200 OK") -> bytes:
+def answer(body: bytes, count: int | None = None, status: str = "200 OK") -> bytes:
+    """The bytes of a whole HTTP answer, in the core @context."""
     head = (
         f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
         f'link: <{CORE}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"\r\n'
@@ -54,15 +55,15 @@ class Source(asyncio.Protocol):
 
     def __init__(self, tag: str) -> None:
         rows = [entity(tag, i) for i in range(PER_SOURCE)]
-        self._all = _answer(orjson.dumps(rows), PER_SOURCE)
-        self._twenty = _answer(orjson.dumps(rows[:20]), PER_SOURCE)
-        self._one = {r["id"]: _answer(orjson.dumps(r)) for r in rows}
+        self._all = answer(orjson.dumps(rows), PER_SOURCE)
+        self._twenty = answer(orjson.dumps(rows[:20]), PER_SOURCE)
+        self._one = {r["id"]: answer(orjson.dumps(r)) for r in rows}
         if tag == "s0":
             shared = entity("any", 0)
-            self._one[shared["id"]] = _answer(orjson.dumps(shared))
-        self._none = _answer(b"[]", 0)
-        self._types = _answer(b'{"id":"urn:ngsi-ld:EntityTypeList:1","type":"EntityTypeList","typeList":["Vehicle"]}')
-        self._missing = _answer(b'{"title":"not found"}', status="404 Not Found")
+            self._one[shared["id"]] = answer(orjson.dumps(shared))
+        self._none = answer(b"[]", 0)
+        self._types = answer(b'{"id":"urn:ngsi-ld:EntityTypeList:1","type":"EntityTypeList","typeList":["Vehicle"]}')
+        self._missing = answer(b'{"title":"not found"}', status="404 Not Found")
         self._parser = httptools.HttpRequestParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

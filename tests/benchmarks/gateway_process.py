@@ -1,0 +1,68 @@
+"""Processes of a benchmark: kept on a processor, waited for, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+def pinned(core: int) -> list[str]:
+    """The command that keeps a process on one processor."""
+    several = (os.cpu_count() or 1) > 1 and shutil.which("taskset")
+    return ["taskset", "-c", str(core)] if several else []
+
+
+@contextlib.contextmanager
+def process(*command: str, core: int, env: dict[str, str] | None = None) -> Iterator[int]:
+    """A process for the time of the block; gives its pid."""
+    child = subprocess.Popen([*pinned(core), *command], env={**os.environ, **(env or {})})
+    try:
+        yield child.pid
+    finally:
+        child.terminate()
+        child.wait(30)
+
+
+def wait_for(url: str, seconds: float = 40.0) -> None:
+    """Until something answers 200 there."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(httpx2.HTTPError):
+            if httpx2.get(url, timeout=2).status_code == 200:
+                return
+        time.sleep(0.1)
+    raise SystemExit(f"nothing answers at {url}")
+
+
+@contextlib.contextmanager
+def gateway(home: Path, **settings: str) -> Iterator[tuple[str, int]]:
+    """URL and pid of a gateway with metering on; equal questions at the same time are asked each for itself unless
+    `settings` say otherwise, so that what is measured is the federation."""
+    port = free_port()
+    given = {"home": str(home), "access": "open", "log_level": "warning", "coalesce": "false", **settings}
+    environment = {f"KAKEHASHI_{name.upper()}": value for name, value in given.items()}
+    command = ("-m", "uvicorn", "--factory", "broker.app:create_app", "--port", str(port), "--no-access-log")
+    with process(sys.executable, *command, core=0, env=environment) as pid:
+        wait_for(f"http://127.0.0.1:{port}/health/ready")
+        yield f"http://127.0.0.1:{port}", pid
+
+
+def say(text: str) -> None:
+    """Progress, beside the JSON."""
+    sys.stderr.write(f"… {text}\n")
