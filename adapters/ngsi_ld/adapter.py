@@ -44,6 +44,8 @@ from schemas.platform import Platform, ProbeResult
 _NOTHING = (b"ResourceNotFound", b"NonexistentTenant", b"NoExistentTenant")
 """Types of a 404 by which a broker says that it has nothing of what was asked for (clause 6.3.17)."""
 _CONTEXT_RETRY_SECONDS = 600.0
+_REFUSALS = (400, 403, 413, 422)
+_PAGES = (500, 200, 100, 50, 20)
 
 
 class NgsiLdAdapter:
@@ -145,6 +147,10 @@ class NgsiLdAdapter:
                 ask = self._ask(ask.query, in_core=True)
                 url = self.root + with_page(ask, offset, min(max(left, 1), page_limit), count)
                 continue
+            if not ask.retrieve and self._refuses_limit(answer, min(max(left, 1), page_limit)):
+                page_limit, count = self.capabilities.page_limit, True
+                url = self.root + with_page(ask, offset, min(max(left, 1), page_limit), count)
+                continue
             raise_for_status(answer)
             page = await self._read(answer, ask, ctx)
             got = len(page.heads) if page.heads is not None else len(page.entities or ())
@@ -169,6 +175,17 @@ class NgsiLdAdapter:
         address, body = as_batch(url)
         headers = {**self.headers_for(ask.asked_in), "content-type": "application/json"}
         return await self.services.upstream.request("POST", address, ctx=ctx, headers=headers, body=body)
+
+    def _refuses_limit(self, answer: Answer, asked: int) -> bool:
+        """It takes no pages so large any more (its probe was told otherwise, or nothing): a smaller one is tried, and
+        remembered until the next probe."""
+        if answer.status not in _REFUSALS or b"limit" not in answer.body.lower():
+            return False
+        smaller = next((limit for limit in _PAGES if limit < asked), None)
+        if smaller is None:
+            return False
+        self.capabilities = replace(self.capabilities, page_limit=smaller)
+        return True
 
     def _may_have_more(self, got: int, total: int | None, offset: int, page_limit: int) -> bool:
         """After a page that was shorter than asked. One that pages at all, and was not seen to refuse what is too

@@ -14,6 +14,7 @@ import structlog
 from adapters.contract import SourceContext
 from adapters.exchange import NotModified
 from adapters.freshness import Freshness
+from broker.federation.backstop import Backstop
 from broker.federation.collected import Collected as Collected
 from broker.federation.hedge import hedged, patience
 from broker.federation.plan import Step
@@ -111,8 +112,7 @@ async def _ask(step: Step, ctx: SourceContext, work: Work, wait: float) -> Colle
     tally = source.tally
     tally.asked += 1
     try:
-        # the transport keeps the deadline itself; this is for adapters that wait on something else
-        async with asyncio.timeout_at(ctx.deadline + _BACKSTOP_SECONDS):
+        with Backstop(loop, ctx.deadline + _BACKSTOP_SECONDS):
             wait_again = patience(source) if source.hedge and work is fetch else None
             if wait_again is None:
                 await work(collected, ctx)

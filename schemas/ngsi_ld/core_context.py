@@ -7,7 +7,7 @@ a version did not change has one row; a term that came, went or moved says so wi
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 VOCAB = "https://uri.etsi.org/ngsi-ld/default-context/"
@@ -46,6 +46,7 @@ def core_url(version: str) -> str:
     return f"https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v{version}.jsonld"
 
 
+@lru_cache(maxsize=1024)
 def core_version_of(url: str) -> str | None:
     """The version in `VERSIONS` that stands for a core @context URL; None if the URL is not one.
 
