@@ -15,6 +15,7 @@ from broker.demo.words import WORDS
 
 _SAID: Table = {
     "error": ("エラー:", "error:"),
+    **HEALTH_SAID,
     "serve.listening": ("待ち受け中: {url}", "Listening on {url}"),
     "serve.open": (
         "公開モード: キーなしで誰でも利用・管理できます",
@@ -173,7 +174,7 @@ _SAID: Table = {
     "settings.source.default": ("既定", "default"),
 }
 
-TEXTS: Table = {**WORDS, **HELP, **CATALOG_SAID, **HEALTH_SAID, **KPI_SAID, **LEDGER_SAID, **TRUST_SAID, **_SAID}
+TEXTS: Table = {**WORDS, **HELP, **CATALOG_SAID, **KPI_SAID, **LEDGER_SAID, **TRUST_SAID, **_SAID}
 
 SETTINGS_JA: Mapping[str, str] = {
     "home": "専用PostgreSQL・鍵・状態を置くフォルダ",
