@@ -31,9 +31,9 @@ _BETWEEN = frozenset(" \t\r\n,:[]{}")
 is never taken for a name."""
 _KEYWORDS = frozenset({"id", "type"})
 _MOST_NAMES: Final = 24
-_MOST_KINDS: Final = 64
+_MOST_KINDS: Final = 16
 _MOST_TERMS: Final = 20_000
-_PROGRAM_BYTES: Final = 32 << 20
+_PROGRAM_BYTES: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
