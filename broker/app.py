@@ -56,6 +56,7 @@ from broker.store.entity_maps import EntityMaps
 from broker.store.entity_sweeper import Sweeper
 from broker.store.feed import Feed
 from broker.store.flows_upkeep import upkeep
+from broker.store.ledger_upkeep import ledger_upkeep
 from broker.store.migrate import migrate
 from broker.store.platforms import Platforms
 from broker.store.services import Services as ServiceStore
@@ -312,6 +313,7 @@ async def _keep_up(house: House) -> None:
             if loop.time() >= next_upkeep:
                 await upkeep(house.database)
                 await temporal_upkeep(house.database)
+                await ledger_upkeep(house.database)
                 await EntityMaps(house.database).sweep()
                 next_upkeep = loop.time() + _UPKEEP_SECONDS
         except Exception:

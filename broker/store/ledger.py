@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 
 from broker.store.database import Database
-from broker.store.ledger_forms import EVENT_HEAD, EVENT_TAIL, FLOW, FLOW_HEAD, FLOW_TAIL
+from broker.store.ledger_forms import EVENT, EVENT_HEAD, EVENT_TAIL, FLOW, FLOW_HEAD, FLOW_TAIL
 from schemas.errors import KakehashiError, NotFound
 from schemas.ledger.note import VerifyingKey
 from schemas.ledger.tree import (
@@ -29,25 +29,29 @@ from schemas.ledger.tree import (
     subtrees,
 )
 
+# The limits keep these from becoming joins, which would read all flows for a page.
 _ENTRIES = f"""
-    SELECT s.seq, s.leaf, convert_to(CASE WHEN s.form = {FLOW}
-        THEN {FLOW_HEAD} || s.seq::text || {FLOW_TAIL}
-        ELSE {EVENT_HEAD} || s.seq::text || {EVENT_TAIL} END, 'UTF8') AS text, s.time
-    FROM (SELECT * FROM ledger_entries WHERE seq >= $1 AND seq < $2 ORDER BY seq) AS s
-    LEFT JOIN flows AS f ON f.request = s.request AND f.id = s.id AND f.time = s.time
-    LEFT JOIN ledger_events AS e ON e.id = s.id
-    ORDER BY s.seq
+    SELECT s.seq, s.leaf, convert_to(coalesce(
+        (SELECT {FLOW_HEAD} || s.seq::text || {FLOW_TAIL} FROM flows AS f
+            WHERE s.form = {FLOW} AND f.request = s.request AND f.id = s.id AND f.time = s.time LIMIT 1),
+        (SELECT {EVENT_HEAD} || s.seq::text || {EVENT_TAIL} FROM ledger_events AS e
+            WHERE s.form = {EVENT} AND e.id = s.id LIMIT 1)
+    ), 'UTF8') AS text, s.time
+    FROM ledger_entries AS s WHERE s.seq >= $1 AND s.seq < $2 ORDER BY s.seq
 """  # noqa: S608
 # The hashes of each span of kept subtrees, joined.
 _LEAVES = """
-    SELECT r.n, string_agg(e.leaf, ''::bytea ORDER BY e.seq) AS hashes
+    SELECT r.n, (SELECT string_agg(k.leaf, ''::bytea ORDER BY k.seq) FROM (
+        SELECT seq, leaf FROM ledger_entries WHERE seq >= r.first AND seq < r.last ORDER BY seq LIMIT 256
+    ) AS k) AS hashes
     FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS r (first, last, n)
-    JOIN ledger_entries AS e ON e.seq >= r.first AND e.seq < r.last GROUP BY r.n
 """
 _NODES = """
-    SELECT r.n, string_agg(k.hash, ''::bytea ORDER BY k.place) AS hashes
+    SELECT r.n, (SELECT string_agg(k.hash, ''::bytea ORDER BY k.place) FROM (
+        SELECT place, hash FROM ledger_nodes
+        WHERE level = r.level AND place >= r.first AND place < r.last ORDER BY place LIMIT 256
+    ) AS k) AS hashes
     FROM unnest($1::bigint[], $2::bigint[], $3::smallint[]) WITH ORDINALITY AS r (first, last, level, n)
-    JOIN ledger_nodes AS k ON k.level = r.level AND k.place >= r.first AND k.place < r.last GROUP BY r.n
 """
 _CHECKPOINT = """
     SELECT c.size, c.root, c.time, c.note || coalesce(
@@ -61,12 +65,11 @@ _WAITING = """
         (SELECT time FROM ledger_events WHERE (txid, seq) > ($3::text::xid8, $4::bigint) ORDER BY txid, seq LIMIT 1)
     )
 """
-# The id has its time in it (UUID version 7), and a flow waits for seconds: only the newest can be waiting.
+# Flows wait for seconds: looked for among those that wait, in their order.
 _SETTLED = """
-    SELECT EXISTS (SELECT FROM ledger_entries WHERE id = $1) OR EXISTS (
-        SELECT FROM ledger_state AS s, flows AS f
-        WHERE (f.txid, f.seq) > (s.flow_txid::text::xid8, s.flow_seq) AND f.id = $1
-    )
+    SELECT EXISTS (SELECT FROM ledger_entries WHERE id = $1) OR EXISTS (SELECT FROM (
+        SELECT id FROM flows WHERE (txid, seq) > ($2::text::xid8, $3::bigint) ORDER BY txid, seq LIMIT 100000
+    ) AS waiting WHERE id = $1)
 """
 
 
@@ -146,7 +149,8 @@ class Ledger:
         """The shortest span that has all entries of a time (`until` not included); empty at 0 if there are none."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
-                "SELECT min(seq) AS first, max(seq) AS last FROM ledger_entries"
+                # + 0: not from an end of the numbers, which may be far from the time
+                "SELECT min(seq + 0) AS first, max(seq + 0) AS last FROM ledger_entries"
                 " WHERE ($1::timestamptz IS NULL OR time >= $1) AND ($2::timestamptz IS NULL OR time < $2)",
                 since,
                 until,
@@ -185,7 +189,8 @@ class Ledger:
     async def settled(self, flow: UUID) -> bool:
         """Whether there is such a flow that waits to be numbered, or an entry that waits to be signed for."""
         async with self._database.connection() as connection:
-            found: bool = await connection.fetchval(_SETTLED, flow)
+            txid, seq = await connection.fetchrow("SELECT flow_txid, flow_seq FROM ledger_state") or (0, 0)
+            found: bool = await connection.fetchval(_SETTLED, flow, str(txid), seq)
         return found
 
     async def waiting(self) -> datetime | None:
@@ -216,7 +221,7 @@ async def subtree_hashes(connection: asyncpg.Connection, wanted: Sequence[Subtre
             arguments.append([level - step for (level, _), step in zip(asked, steps, strict=True)])
         for n, hashes in await connection.fetch(statement, *arguments):
             level, place = asked[n - 1]
-            if len(hashes) == 32 << (level % STEP):
+            if hashes is not None and len(hashes) == 32 << (level % STEP):
                 found[level, place] = _fold(hashes)
     if len(found) < len(set(wanted)):
         raise LedgerDamaged(f"the subtrees {sorted(set(wanted) - found.keys())[:5]} are not whole")

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from broker.metering.ledger.sequencer import Sequencer
 from broker.metering.settle import Settler
 from broker.store.database import Database, connect
-from broker.store.ledger import Ledger
+from broker.store.ledger import _ENTRIES, Ledger
+from broker.store.ledger_append import _ENTER_FLOWS, LedgerSession
 from broker.store.ledger_events import enter
 from schemas.flow import Consumer, Flow, Provider, uuid7
 from schemas.ledger.checkpoint import SignedCheckpoint, read_checkpoint
@@ -239,3 +240,22 @@ async def test_every_text_is_canonical(database: Database, database_url: str) ->
 
     for entry in entries:
         assert rfc8785.dumps(msgspec.to_builtins(entry)) == canonical(entry)
+
+
+async def test_a_page_never_reads_the_whole_ledger(database: Database, database_url: str) -> None:
+    """Whatever the planner believes: without statistics, and with those of a ledger of many entries."""
+    await settle(database_url, *(flows() for _ in range(50)))
+    await sequencer(database_url).catch_up()
+    await settle(database_url, *(flows() for _ in range(50)))
+    session = await LedgerSession.open(database_url)
+    assert session is not None
+    for statistics in ("SELECT 1", "ANALYZE"):
+        await session.connection.execute(statistics)
+        plans = [
+            await session.connection.fetch("EXPLAIN " + _ENTER_FLOWS, "9" * 9, "0", 0, 100, 0),
+            await session.connection.fetch("EXPLAIN " + _ENTRIES, 0, 100),
+        ]
+        told = "\n".join(row[0] for plan in plans for row in plan)
+        assert "Seq Scan on" not in told
+        assert "Join" not in told
+    await session.close()
