@@ -261,6 +261,14 @@ async def last_signed(connection: asyncpg.Connection) -> tuple[int, bytes] | Non
     return None if row is None else (row["size"], row["root"])
 
 
+async def is_signed(connection: asyncpg.Connection) -> bool:
+    """Whether the newest checkpoint covers every entry."""
+    found: bool = await connection.fetchval(
+        "SELECT (SELECT size FROM ledger_state) IS NOT DISTINCT FROM (SELECT max(size) FROM ledger_checkpoints)"
+    )
+    return found
+
+
 async def current_key(connection: asyncpg.Connection) -> str | None:
     """The key that checkpoints are signed with now."""
     found: str | None = await connection.fetchval("SELECT key FROM ledger_keys ORDER BY number DESC LIMIT 1")

@@ -85,25 +85,27 @@ class Entered:
 
 
 class LedgerSession:
-    """Opened and leading: no other session of this database can be. All in one transaction, or nothing."""
+    """Of all sessions of a database one leads; only that one may use what stands below `lead`."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
 
     @classmethod
-    async def open(cls, url: str) -> LedgerSession | None:
-        """None if another process leads. Raises StoreUnavailable."""
+    async def open(cls, url: str) -> LedgerSession:
+        """Raises StoreUnavailable."""
         connection = await connect(url, timeout=5.0, command_timeout=60.0)
         try:
             with store_errors():
                 await connection.execute(_SESSION)
-                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
-                    return cls(connection)
         except BaseException:
             connection.terminate()
             raise
-        await connection.close(timeout=2.0)
-        return None
+        return cls(connection)
+
+    async def lead(self) -> bool:
+        """Whether this session leads from now on, until it ends; False while another one does."""
+        with store_errors():
+            return bool(await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK))
 
     @property
     def closed(self) -> bool:

@@ -6,31 +6,26 @@ from collections.abc import Sequence
 
 from schemas.ledger.bundle import BLOCK
 from schemas.ledger.note import from_base64
-from schemas.ledger.tree import Frontier
+from schemas.ledger.tree import STEP, Subtree
 
 
 class Blocks:
-    """Compares the entries block by block with the hashes in the proof; a block is whole and aligned."""
+    """Compares the subtrees that a growing tree completes with those in the proof: the whole, aligned blocks."""
 
     def __init__(self, first: int, hashes: Sequence[str]) -> None:
-        self._at = first
+        self._first = -(-first // BLOCK)
         self._hashes = hashes
-        self._number = 0
-        self._tree: Frontier | None = None
+        self._seen = 0
 
-    def fits(self, digest: bytes) -> bool:
-        """False at the last entry of a block that is not the one in the proof."""
-        if not self._at % BLOCK:
-            self._tree = Frontier()
-        self._at += 1
-        if self._tree is None:
+    def fits(self, subtree: Subtree, digest: bytes) -> bool:
+        """False for a block that is not the one in the proof; larger subtrees are none."""
+        level, place = subtree
+        if level != STEP or place < self._first:
             return True
-        self._tree.push(digest)
-        if self._at % BLOCK:
-            return True
-        number, self._number = self._number, self._number + 1
-        return number < len(self._hashes) and from_base64(self._hashes[number]) == self._tree.root()
+        self._seen += 1
+        number = place - self._first
+        return number < len(self._hashes) and from_base64(self._hashes[number]) == digest
 
     @property
     def left_over(self) -> bool:
-        return self._number < len(self._hashes)
+        return self._seen < len(self._hashes)

@@ -206,6 +206,7 @@ class _Check:
         tree = self._tree(proof.left, (0, manifest.first))
         if manifest.first != tree.size:
             raise self.stop(PROOF, "the hashes before the first entry are not as many as they have to be")
+        tree.grown.clear()
         blocks = Blocks(manifest.first, proof.blocks)
         tally = Tally(manifest.since, manifest.until)
         expected = manifest.first
@@ -221,11 +222,11 @@ class _Check:
                 raise self.stop(where, f"its number is {entry.seq}, where {expected} has to be")
             if expected == mark:
                 self._stands(tree, earlier)
-            digest = leaf_hash(line)
-            tree.push(digest)
-            if not blocks.fits(digest):
-                last = expected
-                self.fault(f"entries {last - last % BLOCK} to {last}", "one of them is not as it was recorded")
+            tree.push(leaf_hash(line))
+            if tree.grown:
+                if not all(blocks.fits(subtree, block) for subtree, block in tree.grown):
+                    self.fault(f"entries {expected + 1 - BLOCK} to {expected}", "one of them is not as it was recorded")
+                tree.grown.clear()
             expected += 1
         if expected != manifest.end:
             raise self.stop(name, f"it ends before entry {expected}, where {manifest.end} entries have to be")

@@ -159,3 +159,54 @@ def test_metrics_tell_how_far_it_is(ledger: Ledger) -> None:
     assert float(told["kakehashi_ledger_leads"]) == 1
     assert float(told["kakehashi_ledger_signed_entries"]) > index
     assert float(told["kakehashi_ledger_lag_seconds"]) >= 0
+
+
+def test_a_correction_takes_two(ledger: Ledger) -> None:
+    flow = ledger.settle()[0]
+    ledger.signed(flow.id)
+    client = ledger.gateway.client
+    document = {"flow": str(flow.id), "reason": "counted twice", "replacement": {"entities": 1, "bytes": 10}}
+    path = "/ledger/corrections"
+    for who, status in ((None, 401), ("app", 403)):
+        headers = {} if who is None else {"x-api-key": ledger.keys[who]}
+        assert client.post(path, json=document, headers=headers).status_code == status
+    admin = {"x-api-key": ADMIN}
+    for wrong in (
+        {},
+        document | {"flow": "x"},
+        document | {"reason": ""},
+        document | {"replacement": {"entities": -1}},
+    ):
+        assert client.post(path, json=wrong, headers=admin).status_code == 400
+    assert client.post(path, json=document | {"flow": str(uuid7())}, headers=admin).status_code == 404
+    made = client.post(path, json=document, headers=admin)
+    assert made.status_code == 201, made.text
+    assert (made.json()["state"], made.json()["requested_by"]) == ("requested", "administration")
+    for decision in ("approve", "reject"):
+        answer = client.post(f"{path}/{made.json()['id']}/{decision}", headers=admin)
+        assert answer.status_code == 403
+        assert "another than who requested" in answer.json()["detail"]
+    assert ledger.get("corrections", "admin", state="requested").json() == [made.json()]
+    assert ledger.get("corrections", "admin", state="undecided").status_code == 400
+
+
+def test_a_service_lays_its_own_count_beside_the_record(ledger: Ledger) -> None:
+    flow = ledger.settle()[0]
+    ledger.signed(flow.id)
+    client, unknown = ledger.gateway.client, uuid7()
+    csv = f"flow,entities,bytes\n{flow.id},3,300\n{unknown},1,1\n"
+
+    def ask(who: str, body: str = csv, media: str = "text/csv", **params: str) -> Any:
+        headers = {"x-api-key": ledger.keys[who], "content-type": media}
+        return client.post("/ledger/reconciliation", content=body, headers=headers, params=params)
+
+    told = ask("app", **{"as": "consumer", "party": "app"}).json()
+    assert told["results"] == {"matched": 1, "missing here": 1, "missing there": 0, "different": 0}
+    told = ask("app", **{"as": "consumer", "party": "app", "differences": "true"}).json()
+    assert [(line["flow"], line["cause"]) for line in told["lines"]] == [(str(unknown), "unknown flow")]
+    assert ask("app", **{"as": "consumer", "party": "council"}).status_code == 403
+    assert ask("app", **{"as": "provider", "party": "council"}).status_code == 403
+    assert ask("admin", **{"as": "provider", "party": "council"}).json()["results"]["matched"] == 1
+    assert ask("app", media="text/html", **{"as": "consumer", "party": "app"}).status_code == 415
+    assert ask("app", "nonsense", **{"as": "consumer", "party": "app"}).status_code == 400
+    assert ask("app", **{"as": "somebody", "party": "app"}).status_code == 400

@@ -14,10 +14,10 @@ from time import monotonic
 import structlog
 
 from broker.metering.ledger.signing import LoadSeeds, key_in_force
-from broker.store.ledger import LedgerDamaged, current_key, frontier_of, last_signed, oldest_waiting, root_of
+from broker.store.ledger import LedgerDamaged, current_key, frontier_of, is_signed, last_signed, oldest_waiting, root_of
 from broker.store.ledger_append import LedgerSession
 from broker.store.ledger_keys import open_with
-from schemas.errors import KakehashiError, SettingsError
+from schemas.errors import KakehashiError, SettingsError, StoreUnavailable
 from schemas.ledger.checkpoint import Checkpoint
 from schemas.ledger.note import SigningKey
 from schemas.ledger.tree import Frontier
@@ -58,62 +58,49 @@ class Sequencer:
             with contextlib.suppress(TimeoutError, asyncio.CancelledError):
                 await asyncio.wait_for(self._task, within)
 
-    async def catch_up(self, within: float = 15.0) -> None:
-        """Until nothing waits any more: by ourselves, or by the process that leads. TimeoutError, LedgerDamaged."""
-        async with asyncio.timeout(within):
+    async def catch_up(self, within: float = 60.0) -> None:
+        """Until nothing waits any more: by ourselves, or by the process that leads. StoreUnavailable, LedgerDamaged."""
+        try:
+            async with asyncio.timeout(within):
+                await self._catch_up()
+        except TimeoutError:
+            raise StoreUnavailable("The ledger does not come to its end; the log of who numbers it says why.") from None
+
+    async def _catch_up(self) -> None:
+        session = await LedgerSession.open(self._url)
+        try:
+            while not await session.lead():
+                if await oldest_waiting(session.connection) is None and await is_signed(session.connection):
+                    return
+                await asyncio.sleep(0.1)
+            await self._prepare(session)
             while True:
-                session = await LedgerSession.open(self._url)
-                if session is None:
-                    await asyncio.sleep(0.1)
-                    continue
-                try:
-                    await self._prepare(session)
-                    while True:
-                        while await self._advance(session):
-                            pass
-                        if await oldest_waiting(session.connection) is None:
-                            return
-                        # a transaction that is under way holds the order back
-                        await asyncio.sleep(0.02)
-                finally:
-                    await session.close()
+                while await self._advance(session):
+                    pass
+                if await oldest_waiting(session.connection) is None:
+                    return
+                # a transaction that is under way holds the order back
+                await asyncio.sleep(0.02)
+        finally:
+            await session.close()
 
     async def _run(self) -> None:
-        while True:
+        while not self._ending.is_set():
             try:
-                session = await LedgerSession.open(self._url)
-                if session is not None:
-                    await self._lead(session)
-                self._complaint = ""
+                await self._stand_by(await LedgerSession.open(self._url))
             except Exception as error:
                 # Traffic goes on without us; whatever it was, all that helps is to try again.
                 self._complain("the ledger stands still", error)
-            if self._ending.is_set():
-                return
-            await self._pause()
+                await self._pause()
 
-    async def _pause(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ending.wait(), self._tick)
-
-    async def _lead(self, session: LedgerSession) -> None:
-        """Until the end, or an error."""
+    async def _stand_by(self, session: LedgerSession) -> None:
+        """Lead as soon as nobody else does, until the end, or an error."""
         try:
-            await self._prepare(session)
-            self.leads = True
-            while True:
-                ending = self._ending.is_set()
-                begun = monotonic()
-                waiting = await oldest_waiting(session.connection)
-                more = waiting is not None or self.signed < self.size
-                while more:
-                    more = await self._advance(session)
-                waiting = await oldest_waiting(session.connection) if waiting is not None else None
-                self.lag = 0.0 if waiting is None else max((datetime.now(UTC) - waiting).total_seconds(), 0.0)
-                if ending:
+            while not await session.lead():
+                await self._pause()
+                if self._ending.is_set():
                     return
-                if monotonic() - begun < self._tick:
-                    await self._pause()
+            await self._lead(session)
         finally:
             self.leads = False
             if session.closed:
@@ -121,6 +108,28 @@ class Sequencer:
             else:
                 with contextlib.suppress(Exception):
                     await session.close()
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ending.wait(), self._tick)
+
+    async def _lead(self, session: LedgerSession) -> None:
+        await self._prepare(session)
+        self.leads = True
+        self._complaint = ""
+        while True:
+            ending = self._ending.is_set()
+            begun = monotonic()
+            waiting = await oldest_waiting(session.connection)
+            more = waiting is not None or self.signed < self.size
+            while more:
+                more = await self._advance(session)
+            waiting = await oldest_waiting(session.connection) if waiting is not None else None
+            self.lag = 0.0 if waiting is None else max((datetime.now(UTC) - waiting).total_seconds(), 0.0)
+            if ending:
+                return
+            if monotonic() - begun < self._tick:
+                await self._pause()
 
     async def _prepare(self, session: LedgerSession) -> None:
         """Take over the tree as it is kept, and see that it is the one that was signed last."""

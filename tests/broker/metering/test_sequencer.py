@@ -248,7 +248,7 @@ async def test_a_page_never_reads_the_whole_ledger(database: Database, database_
     await sequencer(database_url).catch_up()
     await settle(database_url, *(flows() for _ in range(50)))
     session = await LedgerSession.open(database_url)
-    assert session is not None
+    assert await session.lead()
     for statistics in ("SELECT 1", "ANALYZE"):
         await session.connection.execute(statistics)
         plans = [
