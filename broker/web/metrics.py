@@ -28,6 +28,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._own = CollectorRegistry()
+        """What a worker can only tell of itself."""
         requests = Counter("kakehashi_requests", "Requests answered", ["route", "status"], registry=self._registry)
         seconds = Histogram(
             "kakehashi_request_seconds", "Time to answer", ["route"], registry=self._registry, buckets=_BUCKETS
@@ -38,9 +40,9 @@ class Metrics:
 
     def observe(self, registry: Registry, settler: Settler, sequencer: Sequencer) -> None:
         """Show these, too, from now on."""
-        self._registry.register(_Sources(registry))
-        self._registry.register(_Settlement(settler))
-        self._registry.register(_Ledger(sequencer))
+        self._own.register(_Sources(registry))
+        self._own.register(_Settlement(settler))
+        self._own.register(_Ledger(sequencer))
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Count one answer. On the hot path: the labelled children are kept."""
@@ -53,27 +55,11 @@ class Metrics:
 
     def render(self) -> bytes:
         """The exposition text: of all workers where they share a directory, with this worker's sources."""
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-            return generate_latest(self._registry)
-        shared = CollectorRegistry()
-        shared.register(_AllWorkers())
-        return generate_latest(shared) + generate_latest(self._registry.restricted_registry(_SOURCE_NAMES))
-
-
-_SOURCE_NAMES = (
-    "kakehashi_source_questions",
-    "kakehashi_source_failures",
-    "kakehashi_source_breaker",
-    "kakehashi_source_last_seconds",
-    "kakehashi_settlement_lag_seconds",
-    "kakehashi_settlement_pending",
-    "kakehashi_settled_flows",
-    "kakehashi_settlement_failures",
-    "kakehashi_ledger_leads",
-    "kakehashi_ledger_lag_seconds",
-    "kakehashi_ledger_entries",
-    "kakehashi_ledger_signed_entries",
-)
+        counted = self._registry
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            counted = CollectorRegistry()
+            counted.register(_AllWorkers())
+        return generate_latest(counted) + generate_latest(self._own)
 
 
 class _AllWorkers(Collector):
