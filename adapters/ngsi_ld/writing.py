@@ -29,6 +29,8 @@ _ATTRIBUTE = {"updateAttrs": "PATCH", "replaceAttrs": "PUT", "deleteAttrs": "DEL
 OPERATIONS = frozenset({"createEntity", "purgeEntity", *_BATCHES, *_ENTITY, *_ATTRIBUTES, *_ATTRIBUTE})
 _REFUSALS = (400, 404, 405, 409, 413, 414, 415, 422, 501)
 _LONGEST = 2000
+_MOST = 10_000
+"""Errors of one batch that are passed on."""
 
 
 class Speaker(Protocol):
@@ -152,12 +154,25 @@ def _partial(body: Any, write: Write) -> Written:
         name = one.get("attributeName")
         if isinstance(name, str):
             refused[write.context.expand(name)] = str(one.get("reason", ""))[:_LONGEST]
-    errors = tuple(one for one in _objects(told.get("errors")) if isinstance(one.get("error"), dict))
+    errors = tuple(_error(one) for one in _objects(told.get("errors"))[:_MOST] if isinstance(one.get("error"), dict))
     success = told.get("success")
     listed = tuple(one for one in success if isinstance(one, str)) if isinstance(success, list) else None
     if not refused and not errors and not listed:
         return Written(207, problem={"title": "Only a part of it was done", "detail": "it does not say which (207)"})
     return Written(207, success=listed, errors=errors, refused=refused)
+
+
+def _error(given: dict[str, Any]) -> dict[str, Any]:
+    """A BatchEntityError as far as it is one: it is passed on."""
+    error = given["error"]
+    made: dict[str, Any] = _texts(error)
+    if isinstance(error.get("status"), int):
+        made["status"] = error["status"]
+    return {**({"entityId": given["entityId"]} if isinstance(given.get("entityId"), str) else {}), "error": made}
+
+
+def _texts(problem: dict[str, Any]) -> dict[str, Any]:
+    return {k: v[:_LONGEST] for k in ("type", "title", "detail") if isinstance(v := problem.get(k), str)}
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
@@ -167,9 +182,7 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 def _problem(body: bytes) -> dict[str, Any]:
     """The problem details of a refusal, as far as they are texts."""
     told = _loaded(body)
-    if not isinstance(told, dict):
-        return {}
-    return {k: v[:_LONGEST] for k in ("type", "title", "detail") if isinstance(v := told.get(k), str)}
+    return _texts(told) if isinstance(told, dict) else {}
 
 
 def _loaded(body: bytes) -> Any:

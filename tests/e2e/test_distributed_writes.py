@@ -155,6 +155,18 @@ def test_a_purge_goes_no_further_than_the_registration(here: Node, there: Node) 
     assert there.held(room(2)["id"]) == {"heat": 20, "light": 5}
 
 
+def test_the_type_that_an_entity_has_here_decides(here: Node, there: Node) -> None:
+    here.register(there, "redirect")
+    hall = {**room(heat=20), "type": "Hall"}
+    assert here.create(hall).status_code == 201
+    # neither says of which type it is
+    assert here.send("PATCH", f"{ONE}/attrs", HEAT).status_code == 204
+    light = {"id": ID, "light": {"type": "Property", "value": 9}}
+    assert here.send("POST", OPERATIONS + "/merge", [light]).status_code == 204
+    assert (here.held(ID), there.held(ID)) == ({"heat": 30, "light": 9}, None)
+    assert here.flows("update") == []
+
+
 # --- what goes wrong -------------------------------------------------------------------------------------------------
 
 

@@ -159,13 +159,13 @@ class Batches:
             await self._here(call, items)
             return items
         parts = BatchParts(self._writer.distribution, call)
-        for item in items:
-            if item.write is None or item.error is not None:
-                continue
-            left = await parts.add(item.write, sources)
+        ready = [(item, item.write) for item in items if item.write is not None and item.error is None]
+        await parts.look_up([item.id for item, _ in ready], sources)
+        for item, write in ready:
+            left = parts.add(write, sources)
             if left is None:
                 item.decide = None
-            elif left is not item.write and isinstance(left.body, dict):
+            elif left.body is not write.body and isinstance(left.body, dict):
                 # what is left for us is a document of its own
                 item.decide = prepare(item, left.body, left.context)
         await asyncio.gather(self._here(call, items), parts.send())

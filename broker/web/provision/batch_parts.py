@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from broker.federation.split import Part
+from broker.federation.split import Part, split, with_types
 from broker.registry.source import Source
 from broker.web.endpoint import Call
 from broker.web.provision.distribution import Distribution
@@ -23,15 +23,22 @@ class BatchParts:
     def __init__(self, distribution: Distribution, call: Call) -> None:
         self._distribution = distribution
         self._call = call
+        self._held: dict[str, tuple[str, ...]] = {}
         self._by_source: dict[str, list[Part]] = {}
         self._taken: set[str] = set()
         self._done: dict[str, bool] = {}
         """Entity id → whether it was made there."""
         self._errors: dict[str, list[dict[str, Any]]] = {}
 
-    async def add(self, write: Write, sources: Sequence[Source]) -> Write | None:
+    async def look_up(self, ids: Sequence[str], sources: Sequence[Source]) -> None:
+        """Of which types the entities are that are held here."""
+        self._held = await self._distribution.held_types(self._call, ids, sources)
+
+    def add(self, write: Write, sources: Sequence[Source]) -> Write | None:
         """Take what of one entity goes elsewhere; what is left for us, or None."""
-        found = await self._distribution.split(self._call, write, sources)
+        if write.operation != "createBatch":
+            write = with_types(write, {*write.types, *self._held.get(write.id, ())})
+        found = split(write, sources)
         for part in found.parts:
             self._by_source.setdefault(part.source.id, []).append(part)
         if found.taken:

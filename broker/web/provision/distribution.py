@@ -23,6 +23,9 @@ from schemas.ngsi_ld.write import FLOWS, Write
 Local = Callable[[Any], Awaitable[Mapping[str, str]]]
 """Does a body (the whole of a write's, or what is left of it) in the local store; the attributes that it left as they
 were (IRIs), with the reason. Raises what it raises."""
+_WHOLE_ENTITIES = frozenset({"createEntity", "replaceEntity"})
+"""What is sent tells all types that the entity will have."""
+_AT_ONCE = 1000
 
 
 class Distribution:
@@ -59,7 +62,9 @@ class Distribution:
         """Do a write on one entity. `done`: the answer where all of it succeeded; `attributes`: the operation tells in
         an UpdateResult of what did not, not in a BatchOperationResult."""
         sources = self.sources(call, params)
-        parts = await self.split(call, write, sources) if sources else None
+        parts = None
+        if sources:
+            parts = split(await self._typed(call, write, sources), sources)
         if parts is None or not parts.parts:
             refused = await local(write.body)
             return answered(write, [Share(None, frozenset(write.members), refused=refused)], done, attributes)
@@ -69,12 +74,21 @@ class Distribution:
             return _failed(SourceLoop("every source that holds it has been asked already"))
         return answered(write, shares, done, attributes)
 
-    async def split(self, call: Call, write: Write, sources: Sequence[Source]) -> Split:
-        """Where its parts go. An entity that is held here is of the types that it has here."""
-        if depends_on_type(sources) and (not write.types or write.operation not in ("createEntity", "replaceEntity")):
-            for row in await self._entities.get(tenant(call), [write.id]):
-                write = with_types(write, {*write.types, *types_of(row.entity)})
-        return split(write, sources)
+    async def _typed(self, call: Call, write: Write, sources: Sequence[Source]) -> Write:
+        """With the types that the entity has here, if any: a fragment need not tell them all."""
+        if write.operation in _WHOLE_ENTITIES:
+            return write
+        held = await self.held_types(call, [write.id], sources)
+        return with_types(write, {*write.types, *held.get(write.id, ())})
+
+    async def held_types(self, call: Call, ids: Sequence[str], sources: Sequence[Source]) -> dict[str, tuple[str, ...]]:
+        """The types of entities that are held here; nothing is looked up where no source is registered for types."""
+        found: dict[str, tuple[str, ...]] = {}
+        if depends_on_type(sources):
+            for start in range(0, len(ids), _AT_ONCE):
+                rows = await self._entities.get(tenant(call), ids[start : start + _AT_ONCE])
+                found |= {row.id: tuple(types_of(row.entity)) for row in rows}
+        return found
 
     async def _here(self, parts: Split, write: Write, local: Local) -> list[Share]:
         mine = parts.local
