@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,36 +11,30 @@ import httpx2
 import pytest
 
 from broker.app import create_app
-from broker.identity.callers import Caller, Callers
 from broker.settings import Settings
 from broker.store.database import Database
 from broker.store.kpi_feed import FeedItem, KpiFeed
-from schemas.flow import Consumer
+from broker.store.services import Service, Services
 from schemas.roles import Role
 
 ADMIN = {"authorization": "Bearer administration-key-for-this-test"}
 PROJECT = {"name_ja": "避難所ナビ", "kind": "linked", "first_year": 2026, "areas": ["toyosu"]}
-WHO = {
-    "office": Caller(Consumer("office"), roles=frozenset({Role.SECRETARIAT})),
-    "audit": Caller(Consumer("audit"), roles=frozenset({Role.AUDITOR})),
-    "toyosu": Caller(Consumer("am-toyosu", area="toyosu"), roles=frozenset({Role.OPERATOR})),
-    "takeshiba": Caller(Consumer("am-takeshiba", area="takeshiba"), roles=frozenset({Role.OPERATOR})),
-    "nav": Caller(Consumer("nav", project="nav")),
-}
+WHO = (
+    Service("office", roles=frozenset({Role.SECRETARIAT})),
+    Service("audit", roles=frozenset({Role.AUDITOR})),
+    Service("toyosu", area="toyosu", roles=frozenset({Role.OPERATOR})),
+    Service("takeshiba", area="takeshiba", roles=frozenset({Role.OPERATOR})),
+    Service("nav", project="nav"),
+)
+KEYS: dict[str, str] = {}
 
 
 @pytest.fixture
-async def client(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[httpx2.AsyncClient]:
-    identify = Callers.identify
-
-    def known(self: Callers, headers: dict[bytes, bytes]) -> Caller:
-        """Keys with roles: `X-Api-Key: office` and the like."""
-        found = WHO.get(headers.get(b"x-api-key", b"").decode())
-        return identify(self, headers) if found is None else replace(found)
-
-    monkeypatch.setattr(Callers, "identify", known)
+async def client(database: Database, database_url: str, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
+    services = Services(database)
+    KEYS.clear()
+    for service in WHO:
+        _, KEYS[service.id] = await services.create(service)
     app = create_app(
         Settings(home=tmp_path, database_url=database_url, admin_key=ADMIN["authorization"][7:], log_level="error")
     )
@@ -53,7 +46,7 @@ async def client(
 
 
 def key(who: str) -> dict[str, str]:
-    return {"x-api-key": who}
+    return {"x-api-key": KEYS.get(who, "kk_unknown")}
 
 
 async def test_the_whole_way(client: httpx2.AsyncClient) -> None:
