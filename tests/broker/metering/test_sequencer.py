@@ -242,6 +242,30 @@ async def test_every_text_is_canonical(database: Database, database_url: str) ->
         assert rfc8785.dumps(msgspec.to_builtins(entry)) == canonical(entry)
 
 
+async def test_a_restored_database_goes_on(database: Database, database_url: str) -> None:
+    """A dump brings transaction numbers that this server has not reached, on flows, on events and in the state."""
+    ledger = Ledger(database)
+    await settle(database_url, *(flows() for _ in range(5)))
+    await sequencer(database_url).catch_up()
+    before = len(await whole(ledger))
+    waiting = flows()
+    await settle(database_url, waiting)
+    async with database.connection() as connection:
+        event = await enter(connection, "kpi.agreed", "k1", "secretariat", {})
+        await connection.execute("ALTER TABLE ledger_events DISABLE TRIGGER USER")
+        await connection.execute("UPDATE ledger_events SET txid = '900000000000'")
+        await connection.execute("ALTER TABLE ledger_events ENABLE TRIGGER USER")
+        await connection.execute("UPDATE flows SET txid = '900000000000'")
+        await connection.execute("UPDATE ledger_state SET flow_txid = 900000000000, event_txid = 800000000000")
+    await sequencer(database_url, limit=4).catch_up()
+    entries = await whole(ledger)
+    assert len(entries) == before + 4
+    assert {entry.id for entry in entries[before:]} == {str(event), *(str(flow.id) for flow in waiting)}
+    async with database.connection() as connection:
+        with pytest.raises(Exception, match="only grows"):
+            await connection.execute("UPDATE ledger_events SET txid = '4'")
+
+
 async def test_a_page_never_reads_the_whole_ledger(database: Database, database_url: str) -> None:
     """Whatever the planner believes: without statistics, and with those of a ledger of many entries."""
     await settle(database_url, *(flows() for _ in range(50)))
