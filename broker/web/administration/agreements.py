@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -48,10 +48,12 @@ class StepInput(BaseModel):
 
 def routes(desk: Desk, reader: Reader) -> APIRouter:
     """The router. Everyone sees what they are a party of; auditors and the administration see all."""
-    router = APIRouter(prefix="/agreements", tags=["agreements"])
 
     def caller(request: Request) -> Caller:
         return reader.callers.identify(fold(request.headers.raw))
+
+    # before anything else is looked at, the body included
+    router = APIRouter(prefix="/agreements", tags=["agreements"], dependencies=[Depends(caller)])
 
     async def expansion(url: str | None) -> Callable[[str], str]:
         return (CORE if url is None else await reader.contexts.get(url)).expand
