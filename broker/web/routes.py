@@ -306,7 +306,7 @@ class _Announced:
 
 @dataclass(frozen=True, slots=True)
 class _Metered:
-    """What `/flows` and `/kpi` are made of: the administration sees all, a service what it took itself."""
+    """What `/flows` and `/kpi` are made of: the audit sees all, an area what it gave, a service what it took itself."""
 
     database: Database
     public_url: str
@@ -314,8 +314,11 @@ class _Metered:
 
     async def authorise(self, request: Request) -> flows.Scope:
         caller = self.callers.identify(fold(request.headers.raw))
-        everything = caller.may(Role.AUDITOR, Role.SECRETARIAT)
-        return flows.Scope() if everything else flows.Scope(caller.consumer.service)
+        if caller.may(Role.AUDITOR, Role.SECRETARIAT):
+            return flows.Scope()
+        if Role.OPERATOR in caller.roles and caller.consumer.area is not None:
+            return flows.Scope(area=caller.consumer.area)
+        return flows.Scope(caller.consumer.service)
 
 
 async def _problem(request: Request, error: Exception) -> Response:

@@ -111,3 +111,17 @@ def test_no_cell_is_open_that_should_be_closed(town: City, state: str) -> None:
         assert cells == {(who, tenant, look): who in open_to and not tenant for who, tenant, look in cells}
     finally:
         town.ask("POST", f"{path}/revoke", "admin")
+
+
+def test_an_operator_sees_the_flows_that_its_area_gave(town: City) -> None:
+    assert town.get("own", type="Shelter").status_code == 200
+    assert town.get("own", type="Toilet").status_code == 200
+    seen = town.get("an operator of the area", "/flows", limit=1000).json()
+    assert {flow["provider"]["area"] for flow in seen} == {"takeshiba"}
+    assert {flow["consumer"]["service"] for flow in seen} >= {"own"}
+    for path in ("/flows?provider_area=toyosu", "/kpi?area=toyosu"):
+        assert town.ask("GET", path, "an operator of the area").status_code == 403
+    assert town.ask("GET", "/kpi?area=takeshiba", "an operator of the area").status_code == 200
+    everything = town.get("auditor", "/flows", limit=1000).json()
+    assert {flow["provider"]["area"] for flow in everything} >= {"takeshiba", "toyosu"}
+    assert {flow["consumer"]["service"] for flow in town.get("app", "/flows").json()} <= {"app"}

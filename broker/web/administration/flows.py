@@ -14,15 +14,25 @@ from broker.store.database import Database
 from broker.store.flows import Cursor, read_flows
 from broker.web.administration.flow_formats import MEDIA, FlowFormat, choose_format, dump
 from broker.web.administration.flow_parameters import DEFAULT, MOST, parse_flows, parse_kpi
+from schemas.errors import Forbidden
 
 _Text = str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """How far the asker may see: all flows (None), or those in which this service is the consumer."""
+    """How far the asker may see: all flows, those in which this service is the consumer, or those that an area gave."""
 
     service: str | None = None
+    area: str | None = None
+
+    def narrowed(self, area: str | None) -> str | None:
+        """The provider's area to look at, for one that was asked for. Forbidden for another one's."""
+        if self.area is None:
+            return area
+        if area not in (None, self.area):
+            raise Forbidden("an operator sees what its own area gave", field="area", value=area)
+        return self.area
 
 
 class Deps(Protocol):
@@ -66,7 +76,8 @@ def routes(deps: Deps) -> APIRouter:
         cursor: Annotated[_Text, Query(description="From Link or Kakehashi-Next-Cursor of an earlier answer")] = None,
         format: Annotated[_Text, Query(description=f"{', '.join(FlowFormat)}; goes before Accept")] = None,
     ) -> Response:
-        """A service sees the flows in which it is the consumer, the administration all.
+        """A service sees the flows in which it is the consumer, an operator those that its area gave, the secretariat,
+        auditors and the administration all.
 
         In the order in which they were committed. `Link: <…>; rel="next"` leads to the next page, the last page has
         none; `Kakehashi-Next-Cursor` is on every page, to come back with for what is metered later.
@@ -77,7 +88,7 @@ def routes(deps: Deps) -> APIRouter:
         chosen = choose_format(question.format, request.headers.get("accept", ""))
         page = await read_flows(
             deps.database,
-            replace(question.where, service=scope.service),
+            replace(question.where, service=scope.service, provider_area=scope.narrowed(question.where.provider_area)),
             cursor=question.cursor,
             limit=question.limit,
         )
@@ -97,7 +108,7 @@ def routes(deps: Deps) -> APIRouter:
         """The figures by month, by provider and by pair of areas, with definitions. A service sees its own use."""
         scope = await deps.authorise(request)
         chosen_year, chosen_area = parse_kpi(request.query_params.multi_items())
-        report = await compute(deps.database, chosen_year, area=chosen_area, service=scope.service)
+        report = await compute(deps.database, chosen_year, area=scope.narrowed(chosen_area), service=scope.service)
         return JSONResponse(to_dict(report), headers={"Cache-Control": "no-store"})
 
     return router
