@@ -73,7 +73,15 @@ ANY_KEY        GET /flows
 OPEN           GET /health/live
 OPEN           GET /health/ready
 ANY_KEY        GET /kpi
+READERS        GET /kpi/feed
+SECRETARIAT    GET /kpi/hooks
+SECRETARIAT    POST /kpi/hooks
+SECRETARIAT    DELETE /kpi/hooks/{hook}
+SECRETARIAT    GET /kpi/hooks/{hook}/dead
+SECRETARIAT    POST /kpi/hooks/{hook}/retry
+READERS        GET /kpi/joint
 READERS        GET /kpi/library
+OPEN           GET /kpi/public
 OPEN           GET /ledger/checkpoint
 OPEN           GET /ledger/consistency
 READERS        GET /ledger/corrections
@@ -139,6 +147,7 @@ ADMINISTRATION POST /ngsi-ld/v1/temporal/entities/{entity_id}/attrs
 ADMINISTRATION DELETE /ngsi-ld/v1/temporal/entities/{entity_id}/attrs/{attr_id}
 ADMINISTRATION DELETE /ngsi-ld/v1/temporal/entities/{entity_id}/attrs/{attr_id}/{instance_id}
 ADMINISTRATION PATCH /ngsi-ld/v1/temporal/entities/{entity_id}/attrs/{attr_id}/{instance_id}
+ANY_KEY        GET /ngsi-ld/v1/temporal/entityMaps
 ANY_KEY        POST /ngsi-ld/v1/temporal/entityOperations/query
 ANY_KEY        GET /ngsi-ld/v1/types
 ANY_KEY        GET /ngsi-ld/v1/types/{type_name}
