@@ -31,7 +31,7 @@ async def test_a_request_as_it_goes_out(upstream: Upstream) -> None:
             "accept-encoding": "identity",
             "accept": "text/plain",
             "authorization": "Bearer x",
-            "via": "1.1 me",
+            "Via": "1.1 me",
             "x-request-id": "r-1",
         }
 

@@ -50,6 +50,8 @@ def test_only_the_exclusive_source_is_believed(here: Node, there: Node) -> None:
     there.create(room(heat=20, light=99))
     assert here.seen(ID) == {"heat": 20, "light": 5}
     assert listed(here) == [{"id": ID, "heat": 20, "light": 5}]
+    mapped = here.get(ENTITIES, type="Room", entityMap="true").json()
+    assert [one["heat"]["value"] for one in mapped] == [20]
     assert here.held(ID) == {"heat": 1, "light": 5}
 
 
