@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from time import perf_counter
@@ -22,6 +23,7 @@ from broker.harvest.rights import Right
 from broker.metering.settle import Settler
 from schemas.dataset import Dataset, Distribution
 from schemas.errors import (
+    BadUpstream,
     Forbidden,
     KakehashiError,
     NotFound,
@@ -29,7 +31,10 @@ from schemas.errors import (
     Refused,
     Retryable,
     SourceError,
+    SourceNotFound,
     SourceTimeout,
+    StoreUnavailable,
+    Unavailable,
 )
 from schemas.flow import Flow, Provider, uuid7
 from schemas.outcome import Status
@@ -84,7 +89,7 @@ class Downloads:
         flow = self._flow(dataset, envelope, right, "download")
         began = perf_counter()
         try:
-            streamed = await self._begin(dataset, one)
+            streamed = await self._begin(dataset, place, one)
         except SourceError as e:
             flow.outcome, flow.latency_ms = _outcome(e), (perf_counter() - began) * 1000
             await self._settler.settle([flow])
@@ -115,7 +120,7 @@ class Downloads:
         parts: list[bytes] = []
         whole = True
         try:
-            streamed = await self._begin(dataset, one)
+            streamed = await self._begin(dataset, place, one)
             try:
                 async for chunk in streamed.chunks(_IDLE_SECONDS):
                     parts.append(chunk)
@@ -133,7 +138,20 @@ class Downloads:
             await self._settler.settle([flow])
         return b"".join(parts)[:most], whole, flow
 
-    async def _begin(self, dataset: Dataset, one: Distribution) -> Streamed:
+    async def _begin(self, dataset: Dataset, place: int, one: Distribution) -> Streamed:
+        """Whether it could be had is noted: it is part of the dataset's quality."""
+        links = self._catalogue.links
+        try:
+            streamed = await self._ask(dataset, one)
+        except (SourceNotFound, Unavailable, BadUpstream) as e:
+            with contextlib.suppress(StoreUnavailable):
+                await links.failed(dataset.id, place, one.download_url, e.detail)
+            raise
+        with contextlib.suppress(StoreUnavailable):
+            await links.alive(dataset.id, place)
+        return streamed
+
+    async def _ask(self, dataset: Dataset, one: Distribution) -> Streamed:
         ctx = SourceContext(
             deadline=asyncio.get_running_loop().time() + _FIRST_SECONDS,
             access=await self._access(dataset, one.download_url),

@@ -27,6 +27,8 @@ class Hit:
     score: float
     origins: tuple[Origin, ...]
     changed: str = ""
+    broken: bool = False
+    """One of its files could not be had when somebody asked for it."""
 
 
 class AgreementState(StrEnum):

@@ -11,6 +11,7 @@ WORDS: dict[str, tuple[int, str, str]] = {
     # code: points off, Japanese, English
     "no_distribution": (40, "データ本体がない", "There is nothing to download or to query."),
     "unhealthy": (30, "提供元が応答していない", "The platform does not answer."),
+    "broken_link": (25, "ファイルを取得できなかった", "A file could not be had when it was asked for."),
     "no_licence": (25, "ライセンスの記載がない", "No licence is told."),
     "empty": (20, "データが0件", "It holds no entities."),
     "late": (15, "更新頻度どおりに更新されていない", "It was not updated as often as it promises."),
@@ -55,9 +56,9 @@ _PERIODS = (
 """Part of the word → days after which an update is missed; 0: it promises nothing."""
 
 
-def quality(dataset: Dataset, today: date) -> Quality:
-    """0 to 100; reasons in order of their weight."""
-    found = [code for code in WORDS if _fault(code, dataset, today)]
+def quality(dataset: Dataset, today: date, *, broken: bool = False) -> Quality:
+    """0 to 100; reasons in order of their weight. `broken`: one of its files could not be had."""
+    found = [code for code in WORDS if (broken if code == "broken_link" else _fault(code, dataset, today))]
     return Quality(max(0, 100 - sum(WORDS[code][0] for code in found)), tuple(found))
 
 

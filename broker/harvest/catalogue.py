@@ -19,6 +19,7 @@ from broker.harvest.inputs import describe_source, read_source
 from broker.harvest.live import LiveDatasets
 from broker.identity.secrets import SecretBox
 from broker.registry.registry import Registry
+from broker.store.catalog_links import CatalogLinks
 from broker.store.catalog_live import CatalogLive
 from broker.store.catalog_search import CatalogSearch
 from broker.store.catalog_sources import CatalogSources
@@ -43,6 +44,7 @@ class Catalogue:
     ) -> None:
         self.sources = CatalogSources(database)
         self.search = CatalogSearch(database)
+        self.links = CatalogLinks(database)
         self.live = LiveDatasets(registry, CatalogLive(database), sample_every=sample_every)
         self.harvester = Harvester(database, box, services, catalogued.module)
         self.upstream = services.upstream

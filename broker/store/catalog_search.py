@@ -287,7 +287,8 @@ async def _hits(connection: asyncpg.Connection, rows: Sequence[asyncpg.Record]) 
     if not rows:
         return []
     told = await connection.fetch(
-        "SELECT d.id, d.document, d.changed_at, o.ids, o.sources, o.identifiers"
+        "SELECT d.id, d.document, d.changed_at,"
+        " EXISTS (SELECT FROM catalog_links l WHERE l.dataset = d.id) AS broken, o.ids, o.sources, o.identifiers"
         " FROM catalog_datasets d JOIN LATERAL (SELECT array_agg(id ORDER BY id) AS ids,"
         " array_agg(source ORDER BY id) AS sources, array_agg(identifier ORDER BY id) AS identifiers"
         " FROM catalog_datasets c WHERE c.cluster = d.cluster) AS o ON true WHERE d.id = ANY($1::text[])",
@@ -308,4 +309,4 @@ def _hit(row: asyncpg.Record, score: float) -> Hit:
     origins = [Origin(*three) for three in zip(row["ids"], row["sources"], row["identifiers"], strict=True)]
     origins.sort(key=lambda origin: origin.id != row["id"])
     changed = row["changed_at"].isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Hit(decode(row["document"]), round(score, 3), tuple(origins), changed)
+    return Hit(decode(row["document"]), round(score, 3), tuple(origins), changed, row["broken"])

@@ -31,7 +31,7 @@ def shown(hit: Hit, base: str, state: AgreementState, today: date) -> dict[str, 
     """With absolute addresses, its quality with reasons in words, its origins and whether it may be used."""
     dataset = hit.dataset
     made: dict[str, Any] = {"id": dataset.id, **msgspec.to_builtins(dataset)}
-    judged = quality(dataset, today)
+    judged = quality(dataset, today, broken=hit.broken)
     made["distributions"] = [_distribution(dataset, d, n, base) for n, d in enumerate(dataset.distributions)]
     made["quality"] = {
         "score": judged.score,

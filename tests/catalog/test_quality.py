@@ -64,5 +64,9 @@ def test_promises(said: str, days: int) -> None:
     assert promised_days(said) == days
 
 
+def test_a_file_that_could_not_be_had() -> None:
+    assert quality(GOOD, TODAY, broken=True).reasons == ("broken_link",)
+
+
 def test_it_never_goes_below_nothing() -> None:
     assert quality(Dataset("s", "i", "t", live=Live("p", healthy=False, count=0)), TODAY).score == 0

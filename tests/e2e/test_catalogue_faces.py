@@ -12,6 +12,7 @@ import ckanapi
 import openpyxl
 import pytest
 from gateway import Gateway, fresh_database, run, settings
+from gateway import fetch as fetch_rows
 from rdflib import Graph
 from sources import Host
 
@@ -67,7 +68,7 @@ def files(request: Request) -> Reply:
     return Reply(data, 200, {"content-type": kind}) if data else Reply(b"no such file", 404)
 
 
-PLACES = [*FILES, "/moved.csv", "/metadata", "/short.csv", "/gone.csv"]
+PLACES = [*FILES, "/late.csv", "/moved.csv", "/metadata", "/short.csv", "/gone.csv"]
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +243,21 @@ def test_what_can_not_be_shown_or_had_says_why(catalogue: Gateway, file: str) ->
     answer = fetch(catalogue, file, "preview")
     assert answer.status_code in (403, 502)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_file_that_can_not_be_had_costs_quality_until_it_is_there_again(catalogue: Gateway) -> None:
+    name, place = named(catalogue)["id"], PLACES.index("/late.csv")
+    url = f"/catalog/datasets/{name}"
+    for there in (False, True):
+        if there:
+            FILES["/late.csv"] = ("text/csv", CSV.encode())
+        status = catalogue.client.get(f"{url}/distributions/{place}/preview").status_code
+        reasons = {r["code"] for r in catalogue.client.get(url).json()["quality"]["reasons"]}
+        # other files of it are missing for good
+        assert status == (200 if there else 502)
+        assert "broken_link" in reasons
+    links = run(fetch_rows(catalogue.settings.database_url, "SELECT place FROM catalog_links"))
+    assert place not in {row["place"] for row in links}
 
 
 def test_what_is_by_agreement_is_not_given_without_one(catalogue: Gateway, key: str) -> None:
