@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -106,11 +106,12 @@ class LiveDatasets:
         if not turn:
             return False
         mine = [(s, t) for s, t in self._held() if _id(s, t) in turn]
-        await asyncio.gather(*(self._look(source, type_iri) for source, type_iri in mine))
+        known = await self._store.facts()
+        await asyncio.gather(*(self._look(source, type_iri, known) for source, type_iri in mine))
         return bool(mine)
 
-    async def _look(self, source: Source, type_iri: str) -> None:
-        """What can't be had is told as a problem, with what was known before kept away from who asks."""
+    async def _look(self, source: Source, type_iri: str, known: Mapping[str, Facts]) -> None:
+        """What can't be had now is told as a problem, beside what was known before."""
         if source.network and not source.breaker.closed:
             return
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -118,7 +119,9 @@ class LiveDatasets:
             entities, total = await self._ask(source, type_iri)
             facts = Facts(sampled(source.id, type_iri, entities, total, now), extent_of(entities))
         except KakehashiError as e:
-            facts = Facts(Live(source.id, types=(type_iri,), problem=e.detail[:200], healthy=False, seen=now))
+            before = known.get(_id(source, type_iri), Facts(Live(source.id, types=(type_iri,))))
+            live = msgspec.structs.replace(before.live, problem=e.detail[:200], healthy=False, seen=now)
+            facts = Facts(live, before.extent)
         await self._store.tell(_id(source, type_iri), facts)
 
     async def _ask(self, source: Source, type_iri: str) -> tuple[list[dict[str, Any]], int | None]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.search.fold import fold, lexemes
@@ -31,6 +31,7 @@ def test_what_differs_stays_apart() -> None:
     assert fold("びょういん") != fold("びよういん")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_folding_twice_is_as_once_and_lexemes_are_clean(text: str) -> None:
     once = fold(text)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from gateway import ENTITIES, Gateway, fresh_database, settings
 from rdflib import DCAT, RDF, Graph, URIRef
-from sources import Host
+from sources import Host, NgsiLdSource
 
 from adapters.testing.portal import Portal, packages
+from adapters.testing.serving import Reply
 
 HYDRA_NEXT = URIRef("http://www.w3.org/ns/hydra/core#next")
 SHELTER = {
@@ -46,7 +47,7 @@ def harvested(catalogue: Gateway, host: Host) -> Gateway:
     return catalogue
 
 
-def until(condition: Any, seconds: float = 60.0) -> None:
+def until(condition: Any, seconds: float = 180.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to be so in time"
@@ -78,8 +79,8 @@ def test_a_harvest_in_the_background_and_a_search(harvested: Gateway) -> None:
 def test_from_words_to_entities_in_two_calls(harvested: Gateway) -> None:
     client = harvested.client
     assert client.post(ENTITIES, json=SHELTER).status_code == 201
-    until(lambda: search(harvested, q="避難所 豊洲", kind="live")["total"] == 1, 30)
-    until(lambda: "count" in search(harvested, q="避難所 豊洲", kind="live")["datasets"][0]["live"], 30)
+    until(lambda: search(harvested, q="避難所 豊洲", kind="live")["total"] == 1)
+    until(lambda: "count" in search(harvested, q="避難所 豊洲", kind="live")["datasets"][0]["live"])
     # one
     first = search(harvested, q="避難所 豊洲")["datasets"][0]
     assert first["title"] == "避難所 (豊洲)"
@@ -90,7 +91,26 @@ def test_from_words_to_entities_in_two_calls(harvested: Gateway) -> None:
     entities = client.get(first["distributions"][0]["access_url"])
     assert [e["id"] for e in entities.json()] == [SHELTER["id"]]
     assert client.delete(f"{ENTITIES}/{SHELTER['id']}").status_code == 204
-    until(lambda: search(harvested, q="避難所 豊洲", kind="live")["total"] == 0, 30)
+    until(lambda: search(harvested, q="避難所 豊洲", kind="live")["total"] == 0)
+
+
+def test_a_platform_is_there_at_once_and_its_silence_is_told(harvested: Gateway, host: Host) -> None:
+    client = harvested.client
+    server = host.serve(NgsiLdSource([SHELTER | {"id": "urn:ngsi-ld:EvacuationShelter:takeshiba-1"}]))
+
+    def live() -> dict[str, Any]:
+        found = search(harvested, q="避難所 竹芝", kind="live")["datasets"]
+        return found[0]["live"] if found else {}
+
+    platform = {"id": "takeshiba", "area": "takeshiba", "adapter": "ngsi_ld", "endpoint": server.url}
+    assert client.post("/platforms", json=platform).status_code == 201
+    until(lambda: live().get("count") == 1)
+    assert live().get("healthy", True)
+    server.answer = lambda request: Reply(b"", 503)
+    until(lambda: live().get("healthy") is False)
+    assert live()["count"] == 1, "what was known of it is still shown"
+    assert client.delete("/platforms/takeshiba").status_code == 204
+    until(lambda: not live())
 
 
 @pytest.mark.parametrize("media", ["application/ld+json", "text/turtle", "application/rdf+xml"])
@@ -167,9 +187,11 @@ def test_a_catalogue_that_must_not_be_copied_is_asked(harvested: Gateway, host: 
     for name, url in (("asked", portal.url), ("gone", "http://127.0.0.1:9")):
         document = {"id": name, "kind": "ckan", "endpoint": url, "mode": "ask"}
         assert client.post("/catalog/sources", json=document, params={"force": "true"}).status_code == 201
+    # each is asked for three seconds at most, which a busy machine may need more of
+    until(lambda: search(harvested, q="避難所")["asked"]["datasets"])
     found = search(harvested, q="避難所")
-    assert [d["source"] for d in found["asked"]["datasets"]] == ["asked"]
-    assert found["asked"]["warnings"][0].startswith("gone: ")
+    assert {d["source"] for d in found["asked"]["datasets"]} <= {"asked"}
+    assert any(words.startswith("gone: ") for words in found["asked"]["warnings"])
     assert search(harvested, source="asked")["total"] == 0
     assert "asked" not in search(harvested, q="避難所", ask="false")
     for name in ("asked", "gone"):

@@ -66,14 +66,14 @@ def test_killed_in_the_middle_it_goes_on_and_ends_the_same(
     def hold(start: int) -> None:
         """The fifth page comes only after the harvest was killed."""
         if start >= 100:
-            gate.wait(60)
+            gate.wait(180)
 
     portal = Portal(packages(500), spoil=hold)
     server = host.serve(portal_with_datastore(portal))
     options = ("--option", "page_size=25", "--option", "delay_ms=0")
     kakehashi(environment, "catalog", "add", "--id", "tokyo", "--kind", "ckan", "--endpoint", server.url, *options)
     child = subprocess.Popen([sys.executable, "-m", "broker", "catalog", "harvest", "tokyo"], env=environment)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not (seen := run(fetch(database_of_cli, "SELECT seen FROM catalog_sources WHERE seen = 100"))):
         assert time.monotonic() < deadline
         assert child.poll() is None
