@@ -110,6 +110,18 @@ class Writable(Protocol):
         """Do it; what the platform refuses is an answer, too. Errors are those of `schemas.errors.SourceError`."""
 
 
+@runtime_checkable
+class Subscribable(Protocol):
+    """Subscriptions can be made there: documents of clause 5.2.12 in core terms, other names as IRIs, with an id that
+    we choose. Raises `SourceError`."""
+
+    async def subscribe(self, document: Mapping[str, Any], ctx: SourceContext) -> None:
+        """Make it, or change the one of that id."""
+
+    async def unsubscribe(self, subscription: str, ctx: SourceContext) -> None:
+        """End it, if it is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the composition root lends to adapters."""

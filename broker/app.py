@@ -120,7 +120,7 @@ class House:
             await asyncio.gather(self.upkeep, return_exceptions=True)
         await self.catalogue.stop()
         await self.sweeper.stop()
-        await self.notifying.dispatcher.stop()
+        await self.notifying.stop()
         await self.roller.stop()
         await self.courier.stop()
         await self.feed.stop()
@@ -206,6 +206,7 @@ async def _furnish(
         max_collect=settings.max_collect,
     )
     notifying = make_notifying(settings, database, entities, platforms, box, contexts, upstream, guard, gateway, local)
+    metrics.notifications(notifying.dispatcher)
     services = ServiceStore(database)
     issuer = OpenIdProvider(upstream, settings.oidc_issuer)
     callers = Callers(
@@ -281,7 +282,7 @@ async def _furnish(
             sequencer.start()
         house.roller.start()
         house.courier.start()
-        notifying.dispatcher.start()
+        notifying.start()
         house.upkeep = asyncio.create_task(_keep_up(house), name="upkeep")
     return house
 

@@ -107,6 +107,7 @@ class Loading:
                     if not key.service.disabled
                 }
             )
+            self._subscriptions.silenced = frozenset(k.service.id for k in known.values() if k.service.disabled)
 
     async def local_types(self) -> None:
         async with self._lock:

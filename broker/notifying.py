@@ -16,24 +16,41 @@ from broker.notify.compose import INITIAL, Composer
 from broker.notify.deliver import Delivery
 from broker.notify.dispatch import Dispatcher
 from broker.notify.index import SubscriptionIndex
+from broker.notify.remote import RemoteKeeper
 from broker.settings import Settings
 from broker.store.database import Database
 from broker.store.entities import Entities
 from broker.store.outbox import Outbox
 from broker.store.platforms import Platforms
+from broker.store.remote_subscriptions import RemoteSubscriptions
 from broker.store.subscriptions import Key, Kind, SubscriptionStore
 from broker.subscribed import SubscribedSources
 from schemas.flow import Provider
 
+_MOMENT = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Notifying:
-    """`dispatcher` is started by a server only: the command line leaves what it causes to the workers."""
+    """Started by a server only: the command line leaves what it causes to the workers."""
 
     store: SubscriptionStore
     index: SubscriptionIndex
     dispatcher: Dispatcher
     outbox: Outbox
+    remote: RemoteKeeper
+
+    def start(self) -> None:
+        self.dispatcher.start()
+        self.remote.start()
+
+    async def stop(self) -> None:
+        await self.remote.stop()
+        await self.dispatcher.stop()
+
+    async def settling(self, key: Key) -> None:
+        """Whoever has just been notified and looks at once finds it counted."""
+        await self.dispatcher.settling(key, _MOMENT)
 
     async def changed(self, key: Key) -> None:
         """A subscription was made or changed: this worker sees it at once, the others by the feed. One to registrations
@@ -72,4 +89,14 @@ def make_notifying(
     capture = Capture(index, dispatcher.nudge)
     entities.on_change(capture.entities)
     platforms.on_change(capture.registration)
-    return Notifying(store, index, dispatcher, outbox)
+    remote = RemoteKeeper(
+        index,
+        gateway.registry,
+        RemoteSubscriptions(database),
+        outbox,
+        dispatcher.nudge,
+        gateway.forward_via,
+        public_url=settings.public_url,
+        open_access=settings.open_access,
+    )
+    return Notifying(store, index, dispatcher, outbox, remote)

@@ -59,24 +59,32 @@ class SubscribedSources:
             await self._gateway.settle(Result(combined(network)), envelope, OPERATION, ())
         return found
 
-    def permitted(self, entities: Sequence[Entity], occasion: Occasion, context: Context) -> Permitted:
+    async def permitted(self, entities: Sequence[Entity], occasion: Occasion, context: Context) -> Permitted:
         sight = self._gateway.sight(self._envelope(occasion), Operation.SUBSCRIBE)
         if sight.rights is None:
             return Permitted(entities)
-        source = self._held(occasion.tenant)
+        source = self._held(occasion)
         clauses = () if source is None else sight.clauses(source)
-        used: dict[str, Clause] = {}
-        rows = [_seen(entity, clauses, context, used) for entity in entities]
-        for clause in used.values():
+        agreements = self._gateway.agreements
+        rows, used = _all_seen(entities, clauses, context)
+        bounded = [clause for clause in used if clause.quota.bounded]
+        if bounded:
+            spent = await agreements.quotas.admit(bounded, len(rows))
+            agreements.quotas.release([c for c in bounded if c.agreement not in spent], len(rows))
+            if spent:
+                rows, used = _all_seen(entities, [c for c in clauses if c.agreement not in spent], context)
+        for clause in used:
             # Forbidden if it has just ended
-            self._gateway.agreements.check(clause)
-        first = next(iter(used.values()), None)
-        return Permitted(rows) if first is None else Permitted(rows, first.agreement, first.version)
+            agreements.check(clause)
+        return Permitted(rows, used)
 
     async def settle(
         self, occasion: Occasion, permitted: Permitted, types: tuple[str, ...], entities: int, size: int
     ) -> None:
-        source = self._held(occasion.tenant)
+        source = self._held(occasion)
+        for clause in permitted.clauses:
+            self._gateway.agreements.quotas.spent(clause, entities)
+        by = next(iter(permitted.clauses), None)
         flow = Flow(
             id=occasion.id,
             request=occasion.id,
@@ -89,13 +97,17 @@ class SubscribedSources:
             bytes=size,
             outcome=Status.OK.value,
             latency_ms=0.0,
-            agreement=permitted.agreement,
-            agreement_version=permitted.version,
+            agreement=None if by is None else by.agreement,
+            agreement_version=None if by is None else by.version,
         )
         await self._gateway.settler.settle([flow])
 
-    def _held(self, tenant: str) -> Source | None:
-        """The tenant's local store as a source; as it was last, if its last entity has just gone."""
+    def _held(self, occasion: Occasion) -> Source | None:
+        """Whose entities they are: a platform, or the tenant's local store as a source; that as it was last, if its
+        last entity has just gone."""
+        if occasion.platform is not None:
+            return self._gateway.registry.source(occasion.platform)
+        tenant = occasion.tenant
         found = next((s for s in self._gateway.registry.sources(tenant) if not s.network), None)
         if found is None:
             return self._local.get(tenant)
@@ -108,6 +120,15 @@ class SubscribedSources:
         # what a subscriber may do is decided now, not by who it was when it subscribed
         admin = self._open or occasion.consumer.service == ADMINISTRATION
         return Envelope(occasion.id, occasion.time, Caller(occasion.consumer, admin=admin))
+
+
+def _all_seen(
+    entities: Sequence[Entity], clauses: Sequence[Clause], context: Context
+) -> tuple[list[Entity | None], list[Clause]]:
+    """What the clauses show, and those that are agreements' and show something."""
+    used: dict[str, Clause] = {}
+    rows = [_seen(entity, clauses, context, used) for entity in entities]
+    return rows, list(used.values())
 
 
 def _seen(entity: Entity, clauses: Sequence[Clause], context: Context, used: dict[str, Clause]) -> Entity | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from urllib.parse import quote
 import orjson
 
 from adapters.contract import Page, Services, SourceContext
-from adapters.ngsi_ld import probing, writing
+from adapters.ngsi_ld import probing, subscribing, writing
 from adapters.ngsi_ld.batch_query import as_batch
 from adapters.ngsi_ld.history import Question, chapters
 from adapters.ngsi_ld.translate import (
@@ -345,6 +345,16 @@ class NgsiLdAdapter:
 
     async def probe(self, ctx: SourceContext) -> ProbeResult:
         return await probing.probe(self, ctx)
+
+    # --- subscriptions --------------------------------------------------------------------------------------------
+
+    async def subscribe(self, document: Mapping[str, Any], ctx: SourceContext) -> None:
+        root = self.root + self.prefix + "/subscriptions"
+        await subscribing.subscribe(self.services.upstream, root, self.headers_for(CORE), document, ctx)
+
+    async def unsubscribe(self, subscription: str, ctx: SourceContext) -> None:
+        root = self.root + self.prefix + "/subscriptions"
+        await subscribing.unsubscribe(self.services.upstream, root, self.headers_for(CORE), subscription, ctx)
 
     async def close(self) -> None:
         self._headers.clear()

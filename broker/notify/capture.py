@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from broker.store.subscriptions import Key
 from schemas.flow import uuid7
 from schemas.ngsi_ld.instants import read_datetime
 from schemas.ngsi_ld.subscription_match import EntityChange, Told, instance_changes, notified
-from schemas.platform import Platform
+from schemas.platform import Platform, PlatformState
 
 Nudge = Callable[[Sequence[Key]], None]
 """Told which lines of the outbox were written to; the transaction is not committed yet."""
@@ -87,9 +88,6 @@ def _differs(before: Platform | None, after: Platform | None) -> bool:
     return _said(before) != _said(after)
 
 
-def _said(platform: Platform) -> tuple[object, ...]:
-    one = platform
-    return (
-        *(one.endpoint, one.name, one.tenant, one.registry_tenant, one.coverage, one.mode),
-        *(one.timeout_ms, one.area, one.organisation),
-    )
+def _said(platform: Platform) -> Platform:
+    """Without what is found of it or counted."""
+    return replace(platform, probe=None, state=PlatformState.ACTIVE, modified_at="", version=0, has_credential=False)

@@ -3,8 +3,8 @@ links to, recorded before it leaves."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from broker.notify.index import Active
 from broker.notify.ports import Entity, Occasion, Permitted, Registrations, Sources
 from broker.store.outbox import Waiting
 from broker.store.subscriptions import Kind
-from schemas.errors import KakehashiError, StoreUnavailable
+from schemas.errors import ContextNotAvailable, KakehashiError, StoreUnavailable
 from schemas.flow import uuid7
 from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.linked import Join, inline
@@ -76,8 +76,13 @@ class Composer:
         if active.key.kind is Kind.REGISTRATIONS:
             return await self._registered(active, _told.decode(waiting.body), occasion, context)
         told = orjson.loads(waiting.body)
+        platform = told[0].get("platform")
+        if platform is not None:
+            occasion = replace(occasion, platform=platform)
+            if active.subscription.split:
+                return await self._put_together(active, [one["entity"]["id"] for one in told], occasion, context)
         entities = outward([one["entity"] for one in told], context)
-        permitted = self._sources.permitted(entities, occasion, context)
+        permitted = await self._sources.permitted(entities, occasion, context)
         kept = [
             seen
             for one, entity, seen in zip(told, entities, permitted.entities, strict=True)
@@ -118,6 +123,19 @@ class Composer:
         await self._sources.settle(occasion, permitted, types, len(entities), size)
         return self._notice(active, "Notification", data, occasion, context)
 
+    async def _put_together(
+        self, active: Active, ids: Sequence[str], occasion: Occasion, context: Context
+    ) -> Notice | None:
+        """Entities that are split over sources, of which one has told (clause 5.8.6): all of them, if they fit."""
+        subscription = active.subscription
+        asked = _asking(subscription, context).alter(
+            ids=tuple(ids), split_entities=True, join=join_of(subscription.form, context)
+        )
+        found = await self._sources.query(asked, occasion)
+        kept = [one for one in found.entities if fits(subscription, one, context)]
+        data = data_of(kept, found.linked, subscription.form, context)
+        return self._notice(active, "Notification", data, occasion, context) if data else None
+
     async def _decided(
         self, subscription: Subscription, entities: list[Entity], base: EntityQuery, occasion: Occasion
     ) -> list[Entity]:
@@ -155,11 +173,21 @@ class Composer:
         form = active.subscription.form
         return Notice(document_of(name, kind, active.key.subscription, at, data, form, context), context)
 
+    async def _given(self, active: Active) -> Context:
+        named = active.subscription.document.get("jsonldContext")
+        if named is not None:
+            try:
+                return await self._context_of(named)
+            except ContextNotAvailable:
+                if not str(named).startswith(active.base):
+                    raise
+                # served by ourselves until it made room for another; what it was made of is still here
+        return await self._context_of(active.context)
+
     async def _context(self, active: Active) -> Context:
         """The subscriber's context; while it can't be had, names are written out as IRIs, which mean the same."""
         try:
-            given = active.subscription.document.get("jsonldContext", active.context)
-            context = await self._context_of(given)
+            context = await self._given(active)
             if context.url is None and linked_by_header(active.subscription.form):
                 context = await self._addressed(context, active.key.tenant, active.base)
             return context
@@ -175,11 +203,16 @@ def still_told(subscription: Subscription, seen: Entity, changed: Iterable[str],
     must not show in that a notification comes."""
     if "deletedAt" not in seen and not any(name in seen for name in changed):
         return False
+    return fits(subscription, seen, context)
+
+
+def fits(subscription: Subscription, entity: Entity, context: Context) -> bool:
+    """q (one along Relationships apart), geoQ and scopeQ of an entity in a context."""
     q, geo, scope = subscription.q, subscription.geo, subscription.scope
     return (
-        (q is None or subscription.linked or q.rename(context.compact).matches(seen))
-        and (geo is None or geo.rename(context.compact).matches(seen))
-        and (scope is None or scope.matches(seen.get("scope")))
+        (q is None or subscription.linked or q.rename(context.compact).matches(entity))
+        and (geo is None or geo.rename(context.compact).matches(entity))
+        and (scope is None or scope.matches(entity.get("scope")))
     )
 
 

@@ -31,15 +31,18 @@ _AT_ONCE = 8
 """Notifications under way to one host."""
 _STORE = 8
 """Subscriptions that are claimed or settled at the same time: requests need the database, too."""
-_SPARE = 5.0
+_SPARE = 2.0
 """Seconds that a lease lasts beyond the time of one delivery."""
 _PATIENT = 2
 """Failures in a row after which a receiver is left alone for a while, and then for longer."""
 _LONGEST = 60.0
+_LAST_SECONDS = 2.0
+_SHORTEST = 0.1
+"""Seconds between periodic notifications, whatever a subscription says: each is a question to all sources."""
 
 
 class Dispatcher:
-    """One for each worker. `sent` and `failed` count what this worker delivered."""
+    """One for each worker. `sent` and `failed` count what this worker delivered; `waiting`: in the outbox of all."""
 
     def __init__(self, index: SubscriptionIndex, outbox: Outbox, composer: Composer, delivery: Delivery) -> None:
         self._index = index
@@ -54,15 +57,22 @@ class Dispatcher:
         self._running = False
         self.sent = 0
         self.failed = 0
+        self.waiting = 0
 
     def start(self) -> None:
         self._running = True
         self._looking = asyncio.create_task(self._look(), name="outbox")
 
     async def stop(self) -> None:
-        """What is under way is given up, and sent again by another worker or after the next start."""
+        """What is under way has a moment to end and to be counted; what does not is sent again after the next start, or
+        by another worker."""
         self._running = False
-        tasks = [*self._serving.values(), *((self._looking,) if self._looking is not None else ())]
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        tasks = list(self._serving.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LAST_SECONDS)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -79,6 +89,12 @@ class Dispatcher:
                 self._serving[key] = task
                 task.add_done_callback(partial(self._served, key))
 
+    async def settling(self, key: Key, seconds: float) -> None:
+        """Let what is being delivered by this worker be counted; not longer than `seconds`."""
+        task = self._serving.get(key)
+        if task is not None:
+            await asyncio.wait({task}, timeout=seconds)
+
     def _served(self, key: Key, _: asyncio.Task[None]) -> None:
         self._serving.pop(key, None)
         if key in self._again:
@@ -93,6 +109,7 @@ class Dispatcher:
             try:
                 if self._index:
                     found = await self._outbox.look()
+                    self.waiting = found.waiting
                     self.nudge([key for key in found.keys if key not in self._serving])
                     if found.next_in is not None:
                         pause = min(pause, max(found.next_in, 0.01))
@@ -155,14 +172,18 @@ class Dispatcher:
         interval = active.subscription.interval
         if claimed.due and interval is not None:
             sent = None
-            if active.subscription.status(datetime.now(UTC)) is Status.ACTIVE:
+            if self._heard(active):
                 notice = await self._composed(active, None)
                 sent = None if notice is None else await self._send(active, notice, failures)
             async with self._store:
-                await self._outbox.settle(key, (), () if sent is None else (sent,), lease, interval=interval)
+                await self._outbox.settle(
+                    key, (), () if sent is None else (sent,), lease, interval=max(interval, _SHORTEST)
+                )
             if sent is not None and sent.pause is not None:
                 return False
         for waiting in claimed.waiting:
+            if not self._running:
+                return False
             sent = None
             if self._wanted(active, waiting, last, claimed.resume_at):
                 notice = await self._composed(active, waiting)
@@ -179,13 +200,19 @@ class Dispatcher:
     def _wanted(self, active: Active, waiting: Waiting, last: datetime | None, resumed: datetime | None) -> bool:
         """Whether the subscription still wants it: it is active, and neither throttled nor cooling down."""
         subscription = active.subscription
-        if subscription.status(datetime.now(UTC)) is not Status.ACTIVE:
+        if not self._heard(active):
             return False
         throttling = subscription.throttling
         if throttling is not None and last is not None and waiting.created_at < last + timedelta(seconds=throttling):
             return False
         # clause 5.2.15: what happens before the cooldown is over is not notified
         return not ("cooldown" in active.endpoint and resumed is not None and waiting.created_at < resumed)
+
+    def _heard(self, active: Active) -> bool:
+        """Whether anything is notified at all now."""
+        if active.consumer.service in self._index.silenced:
+            return False
+        return active.subscription.status(datetime.now(UTC)) is Status.ACTIVE
 
     async def _composed(self, active: Active, waiting: Waiting | None) -> Notice | None:
         try:

@@ -33,6 +33,8 @@ class Active:
     consumer: Consumer
     context: Any
     base: str
+    via: str | None
+    """Through whom it came, if it is another gateway's copy."""
 
 
 @dataclass(slots=True)
@@ -52,11 +54,19 @@ class SubscriptionIndex:
         self._all: dict[Key, tuple[int, Active | None]] = {}
         self._entities: dict[str, _Watched] = {}
         self._registrations: dict[str, list[Active]] = {}
+        self.silenced: frozenset[str] = frozenset()
+        """Services that were disabled: they are notified no more."""
+        self.generation = 0
+        """Counts what has been taken over."""
         self._lock = asyncio.Lock()
 
     def get(self, key: Key) -> Active | None:
         found = self._all.get(key)
         return None if found is None else found[1]
+
+    def entity_subscriptions(self) -> list[Active]:
+        """All to entities, paused ones too."""
+        return [one for _, one in self._all.values() if one is not None and one.key.kind is Kind.ENTITIES]
 
     def __bool__(self) -> bool:
         return bool(self._all)
@@ -89,6 +99,7 @@ class SubscriptionIndex:
             if loaded or len(versions) != len(self._all):
                 kept = {key: found for key, found in self._all.items() if key in versions}
                 self._all = kept | loaded
+                self.generation += 1
                 self._index()
 
     def _active(self, stored: StoredSubscription) -> Active | None:
@@ -98,7 +109,7 @@ class SubscriptionIndex:
             document = {**stored.document, "notification": notification}
             subscription = parse(stored.key.tenant, document)
             consumer = Consumer(**stored.consumer)
-            return Active(stored.key, subscription, endpoint, consumer, stored.context, stored.base)
+            return Active(stored.key, subscription, endpoint, consumer, stored.context, stored.base, stored.via)
         except (KakehashiError, KeyError, TypeError, ValueError) as error:
             # stored by another version, or sealed under a key that is gone: the others must go on
             log.error("subscription_not_usable", subscription=stored.key.subscription, reason=type(error).__name__)

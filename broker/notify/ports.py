@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from schemas.flow import Consumer
+from schemas.narrowing import Clause
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.linked import Join
 from schemas.ngsi_ld.query import EntityQuery
@@ -26,6 +27,8 @@ class Occasion:
     time: datetime
     consumer: Consumer
     tenant: str
+    platform: str | None = None
+    """Which platform told it, None for the local store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Permitted:
-    """For each entity what may be shown of it: itself if that is all, None if it is nothing. By which agreement, if it
-    is by one."""
+    """For each entity what may be shown of it: itself if that is all, None if it is nothing; `clauses`: by which
+    agreements, if it is by some."""
 
     entities: Sequence[Entity | None]
-    agreement: str | None = None
-    version: int | None = None
+    clauses: Sequence[Clause] = ()
 
 
 class Sources(Protocol):
@@ -57,13 +59,14 @@ class Sources(Protocol):
     ) -> Mapping[str, Entity]:
         """The entities that some lead to, likewise. `query` has their context."""
 
-    def permitted(self, entities: Sequence[Entity], occasion: Occasion, context: Context) -> Permitted:
-        """What the consumer may have of changed local entities, which are in `context`."""
+    async def permitted(self, entities: Sequence[Entity], occasion: Occasion, context: Context) -> Permitted:
+        """What the consumer may have of entities that have changed, which are in `context`; counted by the quotas of
+        its agreements."""
 
     async def settle(
         self, occasion: Occasion, permitted: Permitted, types: tuple[str, ...], entities: int, size: int
     ) -> None:
-        """Record durably what of the local store is about to be delivered. The same occasion is recorded once."""
+        """Record durably what is about to be delivered. The same occasion is recorded once."""
 
 
 class Registrations(Protocol):

@@ -100,6 +100,10 @@ class Registry:
         """Those of a tenant that alone hold what they are registered for."""
         return self._by_tenant.get(tenant, EMPTY).proxied
 
+    def state(self) -> tuple[tuple[str, int], ...]:
+        """Changes when a platform does."""
+        return tuple((source.id, source.platform.version) for source in self._sources.values())
+
     def source(self, platform_id: str) -> Source | None:
         return self._sources.get(platform_id)
 

@@ -32,6 +32,13 @@ WHERE tenant = $1 AND kind = $2 AND subscription = $3
         SELECT 1 FROM notifications n WHERE n.tenant = $1 AND n.kind = $2 AND n.subscription = $3))
 RETURNING last_notification, resume_at, failures, COALESCE(next_at <= now(), false) AS due"""
 
+# Not those whose receiver is left alone or that another worker holds; what belongs to no subscription is taken away.
+_LINES = """
+SELECT n.tenant, n.kind, n.subscription, n.held, s.tenant IS NULL OR (
+    (s.resume_at IS NULL OR s.resume_at <= now()) AND (s.holder IS NULL OR s.leased_until <= now())) AS ready
+FROM (SELECT tenant, kind, subscription, count(*) AS held FROM notifications GROUP BY 1, 2, 3) AS n
+LEFT JOIN subscription_states s USING (tenant, kind, subscription)"""
+
 # What is lost of this in a crash of the database is sent again; so nobody waits for the disk.
 _SETTLE = """
 WITH quick AS (SELECT set_config('synchronous_commit', 'off', true) AS set),
@@ -81,10 +88,11 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What there is to do: lines of waiting notifications, and seconds until the next periodic one."""
+    """What there is to do: lines of `waiting` notifications, and seconds until the next periodic one."""
 
     keys: list[Key]
     next_in: float | None
+    waiting: int
 
 
 async def enqueue(connection: asyncpg.Connection, rows: Sequence[tuple[Key, UUID, datetime, bytes]]) -> None:
@@ -107,16 +115,14 @@ class Outbox:
         self._holder = holder
 
     async def look(self) -> Look:
-        """Every subscription that something is to be done for. Lines that are too long are cut."""
+        """Every subscription that something can be done for. Lines that are too long are cut."""
         async with self._database.connection() as connection:
-            lines = await connection.fetch(
-                "SELECT tenant, kind, subscription, count(*) AS held FROM notifications GROUP BY 1, 2, 3"
-            )
+            lines = await connection.fetch(_LINES)
             due = await connection.fetch(
                 "SELECT tenant, kind, subscription, extract(epoch FROM next_at - now())::float8 AS seconds"
                 " FROM subscription_states WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1000"
             )
-            for tenant, kind, name, held in lines:
+            for tenant, kind, name, held, _ in lines:
                 if held > MAX_WAITING:
                     await connection.execute(
                         "DELETE FROM notifications WHERE seq IN (SELECT seq FROM notifications WHERE tenant = $1"
@@ -126,10 +132,10 @@ class Outbox:
                         name,
                         held - MAX_WAITING,
                     )
-        keys = [Key(tenant, Kind(kind), name) for tenant, kind, name, _ in lines]
+        keys = [Key(tenant, Kind(kind), name) for tenant, kind, name, _, ready in lines if ready]
         keys += [Key(tenant, Kind(kind), name) for tenant, kind, name, seconds in due if seconds <= 0]
         later = [seconds for *_, seconds in due if seconds > 0]
-        return Look(keys, min(later, default=None))
+        return Look(keys, min(later, default=None), sum(held for *_, held, _ in lines))
 
     async def put(self, key: Key, body: bytes) -> None:
         """One that nothing else is written with."""
@@ -197,9 +203,3 @@ class Outbox:
                 " (SELECT 1 FROM subscriptions s WHERE s.tenant = $1 AND s.kind = $2 AND s.subscription = $3)",
                 *key,
             )
-
-    async def waiting(self) -> int:
-        """How many notifications there are, of everyone."""
-        async with self._database.connection() as connection:
-            held: int = await connection.fetchval("SELECT count(*) FROM notifications")
-        return held

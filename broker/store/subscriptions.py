@@ -24,7 +24,7 @@ MAX_SUBSCRIPTIONS = 10_000
 
 _COLUMNS = (
     "s.tenant, s.kind, s.subscription, s.document, s.sealed, s.context, s.base, s.owner, s.consumer, s.created_at,"
-    " s.modified_at, s.version"
+    " s.modified_at, s.version, s.via"
 )
 _DELIVERED = "d.times_sent, d.times_failed, d.last_notification, d.last_success, d.last_failure, d.status"
 _FROM = (
@@ -33,8 +33,8 @@ _FROM = (
 )
 _INSERT = """
 INSERT INTO subscriptions (tenant, kind, subscription, document, sealed, context, base, owner, consumer, created_at,
-    modified_at, version)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)"""
+    modified_at, version, via)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12)"""
 _STATE = """
 INSERT INTO subscription_states (tenant, kind, subscription, next_at)
 VALUES ($1, $2, $3, now() + make_interval(secs => $4))
@@ -61,7 +61,8 @@ class Key(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class StoredSubscription:
     """`document` without its endpoint, which is in `sealed`; `context`: value of an @context member, for notifications;
-    `base`: where an inline one is served; `owner`: the service that subscribed, `consumer` what metering records."""
+    `base`: where this gateway was reached; `via`: through whom it came; `owner`: the service that subscribed,
+    `consumer`: what metering records."""
 
     key: Key
     document: Mapping[str, Any]
@@ -73,6 +74,7 @@ class StoredSubscription:
     created_at: datetime
     modified_at: datetime
     version: int
+    via: str | None
     delivered: Delivered
 
 
@@ -92,7 +94,9 @@ class SubscriptionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, key: Key, draft: Draft, owner: str, consumer: Mapping[str, Any]) -> None:
+    async def create(
+        self, key: Key, draft: Draft, owner: str, consumer: Mapping[str, Any], via: str | None = None
+    ) -> None:
         """AlreadyExists; BadRequestData for what can't be stored; OperationNotSupported beyond `MAX_SUBSCRIPTIONS`."""
         require_key(key.tenant, "NGSILD-Tenant")
         require_key(key.subscription, "id")
@@ -106,7 +110,7 @@ class SubscriptionStore:
             now = datetime.now(UTC)
             values = (*_key(key), _text(draft.document), draft.sealed, _text(draft.context), draft.base)
             try:
-                await connection.execute(_INSERT, *values, owner, _text(consumer), now, version)
+                await connection.execute(_INSERT, *values, owner, _text(consumer), now, version, via)
             except asyncpg.UniqueViolationError:
                 raise AlreadyExists(
                     f"There is a subscription {key.subscription} already.", field="id", value=key.subscription
@@ -270,5 +274,6 @@ def _stored(row: asyncpg.Record) -> StoredSubscription:
         row["created_at"],
         row["modified_at"],
         row["version"],
+        row["via"],
         delivered,
     )

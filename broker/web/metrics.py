@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from broker.metering.ledger.sequencer import Sequencer
 from broker.metering.settle import Settler
+from broker.notify.dispatch import Dispatcher
 from broker.registry.breaker import BreakerState
 from broker.registry.registry import Registry
 
@@ -43,6 +44,10 @@ class Metrics:
         self._own.register(_Sources(registry))
         self._own.register(_Settlement(settler))
         self._own.register(_Ledger(sequencer))
+
+    def notifications(self, dispatcher: Dispatcher) -> None:
+        """Show these, too, from now on."""
+        self._own.register(_Notifications(dispatcher))
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Count one answer. On the hot path: the labelled children are kept."""
@@ -104,6 +109,20 @@ class _Settlement(Collector):
         failed = CounterMetricFamily("kakehashi_settlement_failures", "Requests refused since nothing could be written")
         failed.add_metric([], self._settler.failed)
         return [lag, pending, flows, failed]
+
+
+class _Notifications(Collector):
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+
+    def collect(self) -> list[Metric]:
+        sent = CounterMetricFamily("kakehashi_notifications_sent", "Notifications that their receivers took")
+        sent.add_metric([], self._dispatcher.sent)
+        failed = CounterMetricFamily("kakehashi_notifications_failed", "Notifications that failed")
+        failed.add_metric([], self._dispatcher.failed)
+        waiting = GaugeMetricFamily("kakehashi_notifications_waiting", "Notifications in the outbox at the last look")
+        waiting.add_metric([], self._dispatcher.waiting)
+        return [sent, failed, waiting]
 
 
 class _Ledger(Collector):

@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from functools import lru_cache
 
-from schemas.errors import NotAcceptable, UnsupportedMediaType
+from schemas.errors import InvalidRequest, NotAcceptable, UnsupportedMediaType
 from schemas.ngsi_ld.conformance import CURRENT, Version
 
 
@@ -82,8 +82,11 @@ def conformant(prefer: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def body_media(content_type: str) -> Media:
-    """The media type of a request's body. UnsupportedMediaType (415) if it is none of ours."""
+    """The media type of a request's body. UnsupportedMediaType (415) if it is none of ours, InvalidRequest if it is not
+    said (clause 6.3.4)."""
     name = content_type.partition(";")[0].strip().lower()
+    if not name:
+        raise InvalidRequest("a body needs a Content-Type", field="Content-Type", clause="6.3.4")
     if name in ("application/json", "application/merge-patch+json"):
         return Media.JSON
     if name == "application/ld+json":

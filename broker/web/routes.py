@@ -224,7 +224,7 @@ def assemble(parts: Parts) -> list[BaseRoute]:
         ),
         *route(f"{ngsi}/jsonldContexts", "contexts", GET=stored.list, POST=stored.add),
         *route(f"{ngsi}/jsonldContexts/{{context_id:path}}", "context", GET=stored.serve, DELETE=stored.delete),
-        *subscription_routes(route, parts.notifying, parts.box, reader),
+        *subscription_routes(route, parts.notifying, parts.box, reader, parts.gateway),
         *route(f"{ngsi}/info/sourceIdentity", "identity", GET=info.identity),
         *route(f"{ngsi}/info/conformance", "conformance", GET=info.conformance),
         *route("/.well-known/ngsi-ld", "discovery", GET=info.discovery),

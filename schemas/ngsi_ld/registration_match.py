@@ -52,7 +52,15 @@ def shown(subscription: Subscription, platform: Platform, context: Context) -> J
     document = to_registration(platform, context)
     found = matching(subscription, platform)
     information = document.get("information", [])
-    return {**document, "information": [information[n] for n in found if n < len(information)]}
+    return {**document, "information": [_listed(information[n]) for n in found if n < len(information)]}
+
+
+def _listed(info: Mapping[str, Any]) -> Json:
+    """Types as arrays, whatever was posted: both are good (clause 5.2.8), and receivers need know one."""
+    if "entities" not in info:
+        return dict(info)
+    entities = [{**one, "type": [one["type"]]} if isinstance(one.get("type"), str) else one for one in info["entities"]]
+    return {**info, "entities": entities}
 
 
 def _informs(subscription: Subscription, info: Mapping[str, Any]) -> bool:

@@ -14,15 +14,14 @@ from schemas.errors import BadRequestData
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.geo import parse_geo
 from schemas.ngsi_ld.instants import is_datetime, read_datetime
-from schemas.ngsi_ld.linked import MAX_LEVEL
-from schemas.ngsi_ld.model import ATTRIBUTE_MEMBERS, ENTITY_MEMBERS, NULL
-from schemas.ngsi_ld.names import encodable, is_name, is_uri, printable
-from schemas.ngsi_ld.projection import Projection, parse_linked_projection, parse_projection
+from schemas.ngsi_ld.model import NULL
+from schemas.ngsi_ld.names import is_uri
+from schemas.ngsi_ld.projection import parse_projection
 from schemas.ngsi_ld.q import Q, parse_q
 from schemas.ngsi_ld.query_object import read_query_object
 from schemas.ngsi_ld.scope import parse_scope_query
-from schemas.ngsi_ld.subscription import projection_of
-from schemas.ngsi_ld.subscription_endpoint import read_endpoint
+from schemas.ngsi_ld.subscription_params import read_notification
+from schemas.ngsi_ld.subscription_values import MAX_NAMES, bad, flag_of, names_of, text_of
 from schemas.ngsi_ld.temporal_params import PROPERTIES
 
 TYPE: Final = "Subscription"
@@ -30,17 +29,9 @@ TRIGGERS: Final = (
     *("entityCreated", "entityUpdated", "entityDeleted"),
     *("attributeCreated", "attributeUpdated", "attributeDeleted"),
 )
-FORMATS: Final = ("normalized", "concise", "simplified", "keyValues")
-CLAUSE: Final = "5.2.12"
-MAX_NAMES: Final = 1000
-MAX_TEXT: Final = 8192
 MAX_SECONDS: Final = 366 * 86_400.0
 _OUTPUT: Final = frozenset({"status", "createdAt", "modifiedAt"})
-_NOTIFICATION_OUTPUT: Final = frozenset(
-    {"lastFailure", "lastNotification", "lastSuccess", "status", "timesFailed", "timesSent"}
-)
 _KEYWORDS: Final = {"@id": "id", "@type": "type"}
-_FIXED: Final = ENTITY_MEMBERS | ATTRIBUTE_MEMBERS
 _VERSION: Final = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}")
 
 Json = dict[str, Any]
@@ -50,7 +41,7 @@ def read_subscription(given: object, context: Context, *, now: datetime) -> Json
     """A whole subscription; without an id where none was given. BadRequestData names the member."""
     stored = _members(given, context, now, nulls=False)
     if "type" not in stored:
-        raise _bad("type", f"it is {TYPE}", None)
+        raise bad("type", f"it is {TYPE}", None)
     return _checked(stored)
 
 
@@ -59,7 +50,7 @@ def apply_fragment(stored: Mapping[str, Any], given: object, context: Context, *
     there, null takes one away. BadRequestData names the member."""
     changed = _members(given, context, now, nulls=True)
     if changed.get("id", stored["id"]) != stored["id"]:
-        raise _bad("id", "it can't be changed", changed["id"])
+        raise bad("id", "it can't be changed", changed["id"])
     if "q" in changed or "expandValues" in changed or "jsonKeys" in changed:
         # what the values of q mean hangs together
         changed.setdefault("qNamed", None)
@@ -69,7 +60,7 @@ def apply_fragment(stored: Mapping[str, Any], given: object, context: Context, *
 
 def _members(given: object, context: Context, now: datetime, *, nulls: bool) -> Json:
     if not isinstance(given, dict):
-        raise _bad("body", "a subscription is a JSON object", None)
+        raise bad("body", "a subscription is a JSON object", None)
     read: Json = {}
     for name, value in given.items():
         member = str(_KEYWORDS.get(name, name))
@@ -80,11 +71,11 @@ def _members(given: object, context: Context, now: datetime, *, nulls: bool) -> 
             continue
         reader = _MEMBERS.get(member)
         if reader is None:
-            raise _bad(member[:80], "a subscription has no such member", None)
+            raise bad(member[:80], "a subscription has no such member", None)
         read[member] = reader(member, value, context)
     ends = read.get("expiresAt")
     if ends is not None and (end := read_datetime(ends)) is not None and end <= now:
-        raise _bad("expiresAt", "it lies in the past", ends, "5.8.1.4")
+        raise bad("expiresAt", "it lies in the past", ends, "5.8.1.4")
     if read.get("q") is not None:
         read["qNamed"] = _named_q(read, context)
     return read
@@ -113,25 +104,25 @@ def query_in_body(text: str, context: Context, expand_values: Sequence[str]) -> 
 
 def _checked(stored: Json) -> Json:
     if stored.get("type") != TYPE:
-        raise _bad("type", f"it is {TYPE}", stored.get("type"))
+        raise bad("type", f"it is {TYPE}", stored.get("type"))
     if "notification" not in stored:
-        raise _bad("notification", "a subscription says how it notifies", None)
+        raise bad("notification", "a subscription says how it notifies", None)
     local = stored.get("localOnly") is True
     if "entities" not in stored and not local and ("watchedAttributes" not in stored or "timeInterval" in stored):
-        raise _bad("entities", "it or watchedAttributes is needed (with timeInterval: it), or localOnly", None)
+        raise bad("entities", "it or watchedAttributes is needed (with timeInterval: it), or localOnly", None)
     if "timeInterval" in stored:
         for name in ("watchedAttributes", "throttling"):
             if name in stored:
-                raise _bad(name, "it does not go with timeInterval", None)
+                raise bad(name, "it does not go with timeInterval", None)
     if stored.get("localOnly") is False and any(one["type"] == "*" for one in stored.get("entities", ())):
-        raise _bad("localOnly", "a type of * is local by itself", None, "5.2.33")
+        raise bad("localOnly", "a type of * is local by itself", None, "5.2.33")
     for name in ("expandValues", "jsonKeys"):
         if name in stored and "q" not in stored:
-            raise _bad(name, "it goes only with q", None)
+            raise bad(name, "it goes only with q", None)
     if "q" not in stored:
         stored.pop("qNamed", None)
     elif "qNamed" not in stored:
-        raise _bad("q", "expandValues and jsonKeys are changed together with q", None)
+        raise bad("q", "expandValues and jsonKeys are changed together with q", None)
     return stored
 
 
@@ -140,13 +131,13 @@ def _checked(stored: Json) -> Json:
 
 def _id(name: str, value: object, context: Context) -> str:
     if not is_uri(value):
-        raise _bad(name, "it is a URI", value)
+        raise bad(name, "it is a URI", value)
     return value
 
 
 def _type(name: str, value: object, context: Context) -> str:
     if value != TYPE:
-        raise _bad(name, f"it is {TYPE}", value)
+        raise bad(name, f"it is {TYPE}", value)
     return TYPE
 
 
@@ -160,54 +151,36 @@ def _entities(name: str, value: object, context: Context) -> list[Json]:
     return made
 
 
-def _names(name: str, value: object, context: Context) -> list[str]:
-    if not isinstance(value, list) or not 0 < len(value) <= MAX_NAMES or not all(map(is_name, value)):
-        raise _bad(name, "an array of attribute names that is not empty", None)
-    return list(dict.fromkeys(map(context.expand, value)))
-
-
 def _triggers(name: str, value: object, context: Context) -> list[str]:
     if not isinstance(value, list) or not value or not all(isinstance(one, str) and one in TRIGGERS for one in value):
-        raise _bad(name, f"an array of {', '.join(TRIGGERS)}", None)
+        raise bad(name, f"an array of {', '.join(TRIGGERS)}", None)
     return list(dict.fromkeys(value))
-
-
-def _text(name: str, value: object, context: Context) -> str:
-    if not isinstance(value, str) or not value or len(value) > MAX_TEXT or not encodable(value) or "\0" in value:
-        raise _bad(name, f"a text of 1 to {MAX_TEXT} characters", None)
-    return value
-
-
-def _flag(name: str, value: object, context: Context) -> bool:
-    if not isinstance(value, bool):
-        raise _bad(name, "it is true or false", value)
-    return value
 
 
 def _seconds(name: str, value: object, context: Context) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_SECONDS:
-        raise _bad(name, "seconds, more than 0 and at most a year", value)
+        raise bad(name, "seconds, more than 0 and at most a year", value)
     return value
 
 
 def _instant(name: str, value: object, context: Context) -> str:
     if not isinstance(value, str) or not is_datetime(value):
-        raise _bad(name, "it is a DateTime in UTC", value, "4.6.3")
+        raise bad(name, "it is a DateTime in UTC", value, "4.6.3")
     return value
 
 
 def _q(name: str, value: object, context: Context) -> str:
-    text = _text(name, value, context)
+    text = text_of(name, value, context)
     query_in_body(text, context, ())
     return text
 
 
 def _csf(name: str, value: object, context: Context) -> Json:
-    text = _text(name, value, context)
+    text = text_of(name, value, context)
     try:
         named = query_in_body(text, context, ()).rename(context.expand).text
     except BadRequestData as error:
-        raise _bad(name, error.detail, None, "4.9") from None
+        raise bad(name, error.detail, None, "4.9") from None
     return {"text": text, "named": named}
 
 
@@ -215,7 +188,7 @@ def _geo(name: str, value: object, context: Context) -> Json:
     params, _ = read_query_object({"type": "Query", "geoQ": value}, context)
     for member in ("georel", "geometry", "coordinates"):
         if member not in params:
-            raise _bad(f"geoQ.{member}", "a geoquery needs it", None, "5.2.13")
+            raise bad(f"geoQ.{member}", "a geoquery needs it", None, "5.2.13")
     parse_geo(params["georel"], params["geometry"], params["coordinates"])
     given: Json = dict(value) if isinstance(value, dict) else {}
     given.pop("type", None)
@@ -225,42 +198,42 @@ def _geo(name: str, value: object, context: Context) -> Json:
 
 
 def _scope(name: str, value: object, context: Context) -> str:
-    text = _text(name, value, context)
+    text = text_of(name, value, context)
     parse_scope_query(text)
     return text
 
 
 def _temporal(name: str, value: object, context: Context) -> Json:
     if not isinstance(value, dict):
-        raise _bad(name, "it is an object", None, "5.2.21")
+        raise bad(name, "it is an object", None, "5.2.21")
     allowed = ("timerel", "timeAt", "endTimeAt", "timeproperty", "type")
     for member in value:
         if member not in allowed:
-            raise _bad(f"{name}.{member[:80]}", "it has no such member here", None, "5.2.21")
+            raise bad(f"{name}.{member[:80]}", "it has no such member here", None, "5.2.21")
     relation = value.get("timerel")
     if relation not in ("before", "after", "between"):
-        raise _bad(f"{name}.timerel", "it is before, after or between", relation, "4.11")
+        raise bad(f"{name}.timerel", "it is before, after or between", relation, "4.11")
     for member in ("timeAt", "endTimeAt") if relation == "between" else ("timeAt",):
         _instant(f"{name}.{member}", value.get(member), context)
     if value.get("timeproperty", "observedAt") not in PROPERTIES:
-        raise _bad(f"{name}.timeproperty", f"it is one of {', '.join(PROPERTIES)}", None, "5.2.21")
+        raise bad(f"{name}.timeproperty", f"it is one of {', '.join(PROPERTIES)}", None, "5.2.21")
     return {member: given for member, given in value.items() if member != "type"}
 
 
 def _datasets(name: str, value: object, context: Context) -> list[str]:
     listed = [value] if isinstance(value, str) else value
     if not isinstance(listed, list) or not 0 < len(listed) <= MAX_NAMES:
-        raise _bad(name, "an array of URIs that is not empty", None)
+        raise bad(name, "an array of URIs that is not empty", None)
     for one in listed:
         if one != "@none" and not is_uri(one):
-            raise _bad(name, "each is a URI, or @none", one)
+            raise bad(name, "each is a URI, or @none", one)
     return listed
 
 
 def _attribute_list(name: str, value: object, context: Context) -> str:
     """expandValues and jsonKeys: names parted by commas, as in the URI, or an array."""
     text = ",".join(one for one in value if isinstance(one, str)) if isinstance(value, list) else value
-    _listed(name, _text(name, text, context), context)
+    _listed(name, text_of(name, text, context), context)
     return str(text)
 
 
@@ -270,94 +243,14 @@ def _listed(name: str, text: str, context: Context) -> tuple[str, ...]:
 
 def _address(name: str, value: object, context: Context) -> str:
     if not is_uri(value) or not value.lower().startswith(("http://", "https://")):
-        raise _bad(name, "it is the http(s) address of an @context", value)
+        raise bad(name, "it is the http(s) address of an @context", value)
     return value
 
 
 def _conformance(name: str, value: object, context: Context) -> str:
     if not isinstance(value, str) or not _VERSION.fullmatch(value):
-        raise _bad(name, "a version such as 1.9", value)
+        raise bad(name, "a version such as 1.9", value)
     return value
-
-
-def _notification(name: str, value: object, context: Context) -> Json:
-    if not isinstance(value, dict):
-        raise _bad(name, "it is an object", value, "5.2.14")
-    read: Json = {}
-    for member, given in value.items():
-        if member in _NOTIFICATION_OUTPUT or member in ("type", "@type"):
-            continue
-        reader = _PARAMS.get(member)
-        if reader is None:
-            raise _bad(f"{name}.{member[:80]}", "a notification has no such member", None, "5.2.14")
-        if member != "endpoint":
-            read[member] = reader(f"{name}.{member}", given, context)
-    read["endpoint"] = read_endpoint(value.get("endpoint"))
-    _check_notification(read)
-    return read
-
-
-def _check_notification(read: Mapping[str, Any]) -> None:
-    if "attributes" in read and ("pick" in read or "omit" in read):
-        raise _bad("notification.attributes", "it excludes pick and omit", None, "4.21")
-    both = set(projection_of(read.get("pick")).names) & set(projection_of(read.get("omit")).plain)
-    if both:
-        raise _bad("notification.omit", "a member is both picked and omitted", min(both), "4.21")
-    if read.get("showChanges") and read.get("format") in ("keyValues", "simplified"):
-        raise _bad("notification.showChanges", "it does not go with a simplified format", None, "5.2.14.1")
-    level = read.get("joinLevel", 1) if read.get("join", "@none") != "@none" else 0
-    for member in ("pick", "omit"):
-        if projection_of(read.get(member)).depth > level:
-            raise _bad(f"notification.{member}", "it goes further along Relationships than join does", None, "4.21")
-
-
-def _plain_names(name: str, value: object, context: Context) -> list[str]:
-    names = _names(name, value, context)
-    if isinstance(value, list) and not ENTITY_MEMBERS.isdisjoint(value):
-        raise _bad(name, "id, type, scope and timestamps are no attributes", None, "5.2.14.1")
-    return names
-
-
-def _projection(name: str, value: object, context: Context) -> Json:
-    if not isinstance(value, list) or not value or not all(isinstance(one, str) and one for one in value):
-        raise _bad(name, "an array of members that is not empty", None, "4.21")
-    return _expanded(parse_linked_projection(",".join(value), field=name), context)
-
-
-def _expanded(projection: Projection, context: Context) -> Json:
-    """As `projection_of` reads it. Text would do if sub-attributes of an IRI could be told from its dots."""
-
-    def expand(name: str) -> str:
-        return name if name in _FIXED else context.expand(name)
-
-    made: Json = {"names": list(map(expand, projection.names))}
-    if projection.inner:
-        made["inner"] = {expand(name): _expanded(inner, context) for name, inner in projection.inner}
-    if projection.paths:
-        made["paths"] = [list(map(expand, path)) for path in projection.paths]
-    return made
-
-
-def _format(name: str, value: object, context: Context) -> str:
-    if value not in FORMATS:
-        raise _bad(name, f"it is one of {', '.join(FORMATS)}", value, "5.2.14.1")
-    return str(value)
-
-
-def _join(name: str, value: object, context: Context) -> str:
-    if value not in ("flat", "inline", "@none"):
-        raise _bad(name, "it is flat, inline or @none", value, "5.2.14.1")
-    return str(value)
-
-
-def _level(name: str, value: object, context: Context) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_LEVEL:
-        raise _bad(name, f"a whole number from 1 to {MAX_LEVEL}", value, "5.2.14.1")
-    return value
-
-
-def _endpoint(name: str, value: object, context: Context) -> Json:
-    return read_endpoint(value)
 
 
 Reader = Callable[[str, object, Context], Any]
@@ -365,10 +258,10 @@ Reader = Callable[[str, object, Context], Any]
 _MEMBERS: Final[Mapping[str, Reader]] = {
     "id": _id,
     "type": _type,
-    "subscriptionName": _text,
-    "description": _text,
+    "subscriptionName": text_of,
+    "description": text_of,
     "entities": _entities,
-    "watchedAttributes": _names,
+    "watchedAttributes": names_of,
     "notificationTrigger": _triggers,
     "timeInterval": _seconds,
     "q": _q,
@@ -378,30 +271,14 @@ _MEMBERS: Final[Mapping[str, Reader]] = {
     "scopeQ": _scope,
     "csf": _csf,
     "temporalQ": _temporal,
-    "isActive": _flag,
+    "isActive": flag_of,
     "expiresAt": _instant,
     "throttling": _seconds,
-    "lang": _text,
+    "lang": text_of,
     "jsonldContext": _address,
     "datasetId": _datasets,
-    "localOnly": _flag,
-    "splitEntities": _flag,
+    "localOnly": flag_of,
+    "splitEntities": flag_of,
     "ngsildConformance": _conformance,
-    "notification": _notification,
+    "notification": read_notification,
 }
-_PARAMS: Final[Mapping[str, Reader]] = {
-    "attributes": _plain_names,
-    "pick": _projection,
-    "omit": _projection,
-    "format": _format,
-    "join": _join,
-    "joinLevel": _level,
-    "showChanges": _flag,
-    "sysAttrs": _flag,
-    "endpoint": _endpoint,
-}
-
-
-def _bad(field: str, what: str, value: object, clause: str = CLAUSE) -> BadRequestData:
-    shown = printable(value) if isinstance(value, str) else value
-    return BadRequestData(f"{field}: {what}.", field=field, value=shown, clause=clause)

@@ -118,7 +118,7 @@ async def test_the_metrics_and_log_events_of_the_guide_are_there(client: httpx2.
         names = code((DOCS / page).read_text())
         shown = [name for name in names if re.fullmatch(r"kakehashi_[a-z_]+", name)]
         events = [name for name in names if name in ("source_left_alone", "source_is_back", "request_failed")]
-        assert len(shown) == 7
+        assert len(shown) == 9
         assert len(events) == 3
         assert all(f"# TYPE {name} " in metrics for name in shown)
         assert all(f'"{event}"' in source for event in events)

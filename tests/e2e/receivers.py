@@ -71,7 +71,7 @@ class Receiver:
         """What came there so far."""
         return [one for one in list(self.received) if one.path == path]
 
-    def wait(self, path: str, count: int = 1, seconds: float = 20.0) -> list[Received]:
+    def wait(self, path: str, count: int = 1, seconds: float = 60.0) -> list[Received]:
         """What came there, at least `count` of it."""
         until(lambda: len(self.at(path)) >= count, seconds, lambda: f"{len(self.at(path))} of {count} at {path}")
         return self.at(path)
@@ -88,7 +88,7 @@ class Receiver:
         self._loop.close()
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0, what: Callable[[], str] = lambda: "") -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0, what: Callable[[], str] = lambda: "") -> None:
     """Until it holds; AssertionError if it does not come to be so in time."""
     deadline = time.monotonic() + seconds
     while not condition():

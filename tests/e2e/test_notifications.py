@@ -245,12 +245,13 @@ def test_an_inline_context_gets_an_address(party: Party) -> None:
         "@context": context,
     }
     ld = {"content-type": "application/ld+json"}
-    party.ask("POST", PATH, body, headers=ld)
+    made = party.ask("POST", PATH, body, headers=ld).headers["location"]
     party.ask("POST", ENTITIES, {"id": A, "type": "Room", "a": _attribute(1), "@context": context}, headers=ld)
     (one,) = party.receiver.wait(party.path)
     assert one.body["data"][0]["a"]["value"] == 1
     link = one.headers["link"].partition(">")[0].removeprefix("<")
     assert httpx2.get(link).json()["@context"][0] == context
+    assert party.ask("GET", made).json()["jsonldContext"] == link
 
 
 @pytest.mark.parametrize("kind", ["flat", "inline"])

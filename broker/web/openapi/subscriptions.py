@@ -34,6 +34,15 @@ SUBSCRIPTION_PARAMETERS: dict[str, Json] = {
         "schema": {"type": "string", "minLength": 1},
         "example": _ID,
     },
+    "token": {
+        "name": "token",
+        "in": "path",
+        "required": True,
+        "description": "Names a subscription's copy at a source.",
+        "x-description-ja": "提供元にあるサブスクリプションの写しを示すトークン",
+        "schema": {"type": "string", "minLength": 1},
+        "example": "0f8fad5bd9cb469fa16570867728950e",
+    },
     "subscriptionOptions": {
         "name": "options",
         "in": "query",
@@ -120,6 +129,12 @@ SUBSCRIPTION_SCHEMAS: dict[str, Json] = {
             "expiresAt": {"type": ["string", "null"]},
             "@context": _CONTEXT,
         },
+    },
+    "RemoteNotification": {
+        "type": "object",
+        "description": "Clause 5.3.1.",
+        "required": ["data"],
+        "properties": {"data": {"type": "array", "items": {"type": "object"}}},
     },
     "NotificationParams": {
         "type": "object",
@@ -237,6 +252,21 @@ def _operations(path: str, name: str, ja: str, about: str, about_ja: str) -> Ite
 
 
 SUBSCRIPTION_OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "post",
+        "/federation/notifications/{token}",
+        "receiveNotification",
+        "subscriptions",
+        "Notify this gateway / このゲートウェイへの通知",
+        "For other sources: what they notify of the copies of subscriptions that this gateway made there (clause "
+        "5.8.6). The token is known to that source only.",
+        "他の提供元用。このゲートウェイが提供元に作成したサブスクリプションの通知を受け取ります（5.8.6節）。",
+        {200: Answer("Taken; our own subscriber is notified.")},
+        ("token", "Link"),
+        Content("RemoteNotification", example={"type": "Notification", "subscriptionId": _ID, "data": []}),
+        faults=(400, 404, 411, 413, 415, 503, 504),
+        key="",
+    ),
     *_operations(
         "subscriptions",
         "Subscription",

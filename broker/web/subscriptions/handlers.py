@@ -38,7 +38,8 @@ class Box(Protocol):
 
 class SubscriptionApi:
     """The handlers of one kind. A service sees its own subscriptions, the administration all: an endpoint may carry
-    credentials. `changed` is told of each that was made, changed or taken away."""
+    credentials. `changed` is told of each that was made, changed or taken away; `settling` returns when what is being
+    delivered is counted, or takes long; `passed` raises LoopDetected for a Via header that names this gateway."""
 
     def __init__(
         self,
@@ -47,17 +48,24 @@ class SubscriptionApi:
         box: Box,
         reader: Reader,
         changed: Callable[[Key], Awaitable[None]],
+        settling: Callable[[Key], Awaitable[None]],
+        passed: Callable[[str | None, str], object],
     ) -> None:
         self._kind = kind
         self._store = store
         self._box = box
         self._reader = reader
         self._changed = changed
+        self._settling = settling
+        self._passed = passed
 
     async def create(self, call: Call) -> Reply:
         """`POST`: 201 with the address in Location."""
         caller = self._reader.caller(call)
         self._parameters(call)
+        via = call.header(b"via")
+        # a copy that has been here would come back for ever: LoopDetected
+        self._passed(via, tenant(call))
         given, context = await self._reader.document(call)
         document = read_subscription(given, context, now=call.arrival)
         document.setdefault("id", _PREFIX + secrets.token_hex(16))
@@ -65,11 +73,14 @@ class SubscriptionApi:
         if (url := document.get("jsonldContext")) is not None:
             # not available, or no context: clause 5.8.1.4
             await self._reader.contexts.get(url)
+        elif context.url is None:
+            # an inline one is served from now on (clause 5.13.1), and is that of the notifications
+            document["jsonldContext"] = (await self._reader.addressed(call, context)).url
         draft = self._draft(key, document, context, base_url(call, self._reader.public_url))
-        await self._store.create(key, draft, caller.consumer.service, asdict(caller.consumer))
+        await self._store.create(key, draft, caller.consumer.service, asdict(caller.consumer), via)
         await self._changed(key)
         location = f"/ngsi-ld/v1/{PATHS[self._kind]}/{quote(key.subscription, safe=':')}"
-        return Reply(201, b"", [(b"Location", location.encode())])
+        return Reply(201, b"", [(b"location", location.encode())])
 
     async def query(self, call: Call) -> Reply:
         """`GET`: in order of creation; `limit`, `offset`, `count`, `options=sysAttrs`."""
@@ -95,6 +106,7 @@ class SubscriptionApi:
         media = choose(call.header(b"accept") or "", PLAIN)
         context = await self._reader.context(call)
         params = self._parameters(call, "options")
+        await self._settling(self._key(call))
         return _answer(self._shown(await self._own(call, caller), context, call, params), context, media)
 
     async def update(self, call: Call) -> Reply:

@@ -69,6 +69,7 @@ ANY_KEY        POST /ckan/api/3/action/{action}
 ANY_KEY        GET /ckan/api/action/{action}
 ANY_KEY        POST /ckan/api/action/{action}
 ANY_KEY        GET /federation/explain
+OPEN           POST /federation/notifications/{token}
 ANY_KEY        GET /flows
 OPEN           GET /health/live
 OPEN           GET /health/ready

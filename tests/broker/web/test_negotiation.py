@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.web.negotiation import ENTITIES, PLAIN, Media, body_media, choose, conformant, prefers_plain
-from schemas.errors import NotAcceptable, UnsupportedMediaType
+from schemas.errors import InvalidRequest, NotAcceptable, UnsupportedMediaType
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,15 @@ def test_any_accept_is_answered_or_refused(accept: str) -> None:
         assert "application/json" not in accept or "q" in accept.lower() or ";" in accept
 
 
-@pytest.mark.parametrize("kind", ["application/xml", "", "text/plain", "application/geo+json", "application/jsonx"])
+@pytest.mark.parametrize("kind", ["application/xml", "text/plain", "application/geo+json", "application/jsonx"])
 def test_other_bodies_are_refused(kind: str) -> None:
     with pytest.raises(UnsupportedMediaType):
         body_media(kind)
+
+
+def test_a_body_says_what_it_is() -> None:
+    with pytest.raises(InvalidRequest):
+        body_media("")
 
 
 def test_bodies() -> None:
