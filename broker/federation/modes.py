@@ -4,6 +4,8 @@ all others, the local store included. And what of its answer a source is registe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import repeat
 from time import time
 from typing import Any
 
@@ -104,12 +106,48 @@ def tellers(sources: Sequence[Source], via: str) -> list[Source]:
 
 
 def reduce(collected: Sequence[Collected], query: EntityQuery, owners: Owners | None) -> None:
-    """Leave of what the sources gave what is theirs to give."""
+    """Leave of what the sources gave what is theirs to give. Bytes stay bytes where all of it is."""
     for one in collected:
-        if one.pages and (owners is not None or one.step.trim):
+        if one.pages and (owners is not None or (one.step.trim and not _all_theirs(one, query))):
             kept = [_reduced(entity, one.step.source, query, owners) for entity in _entities(one.pages)]
             total = one.pages[-1].total
             one.pages = [Page(entities=[entity for entity in kept if entity is not None], total=total)]
+
+
+def _all_theirs(one: Collected, query: EntityQuery) -> bool:
+    """Whether the heads alone tell that everything is the source's to give; False if more has to be looked at."""
+    infos = one.step.source.platform.coverage.informations
+    if not one.step.source.network:
+        return True
+    if any(info.attributes for info in infos):
+        return False
+    patterns = [p for info in infos for p in info.entities]
+    if any(not info.entities for info in infos):
+        return True
+    for page in one.pages:
+        heads = page.heads
+        if heads is None:
+            return False
+        kinds = {head.type if isinstance(head.type, str) else None for head in heads}
+        if len(kinds) != 1 or None in kinds:
+            return False
+        iri = query.context.expand(str(next(iter(kinds))))
+        fitting = [p for p in patterns if p.type is None or p.type == iri]
+        if any(p.id is None and p.id_pattern is None for p in fitting):
+            continue
+        ids = [head.id for head in heads]
+        known = {p.id for p in fitting}
+        texts = [p.id_pattern for p in fitting if p.id is None and p.id_pattern is not None]
+        if len(texts) == 1 and all(map(_found, repeat(texts[0]), ids)):
+            continue
+        if not all(i in known or any(_found(text, i) for text in texts) for i in ids):
+            return False
+    return True
+
+
+@lru_cache(maxsize=32_768)
+def _found(pattern: str, entity_id: str) -> bool:
+    return compile_pattern(pattern).found_in(entity_id)
 
 
 def _reduced(entity: Entity, source: Source, query: EntityQuery, owners: Owners | None) -> Entity | None:
@@ -166,4 +204,4 @@ def _holds(info: Information, type_: str, entity_id: str | None) -> bool:
 def _of_id(pattern: EntityPattern, entity_id: str) -> bool:
     if pattern.id is not None:
         return pattern.id == entity_id
-    return pattern.id_pattern is None or compile_pattern(pattern.id_pattern).found_in(entity_id)
+    return pattern.id_pattern is None or _found(pattern.id_pattern, entity_id)
