@@ -257,6 +257,11 @@ async def _all(connection: asyncpg.Connection, below: int) -> int:
     for since, until in months:
         added += await _count(connection, _days(since, until, below) + _without(kept, _DAY))
     await _sum_months(connection, None)
+    # nothing is known of rows that came all at once, until autovacuum looks: figures would be planned blindly
+    await connection.execute(
+        "ANALYZE usage_sets, flow_hourly, flow_daily, flow_monthly, request_hourly, request_daily, request_monthly",
+        timeout=_TIMEOUT,
+    )
     return added
 
 
