@@ -42,9 +42,11 @@ class House:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx2.Client(base_url=self.url, timeout=20, trust_env=False)
+        self.sequencer: subprocess.Popen[bytes] | None = None
         self.gateway = self._gateway()
         self.wait()
-        self.sequencer = self._start(*GATEWAY, "ledger", "sequence") if sequencer else None
+        if sequencer:
+            self.sequencer = self._start(*GATEWAY, "ledger", "sequence")
 
     def _gateway(self) -> subprocess.Popen[bytes]:
         return self._start(*self.command, "serve", "--port", str(self.port))
@@ -81,6 +83,13 @@ class House:
                 # it is only coming back from the last time
                 pass
 
+    def revive(self) -> None:
+        """What ended by itself is started again, as a supervisor does: it may have begun without a database."""
+        if self.gateway.poll() is not None:
+            self.gateway = self._gateway()
+        if self.sequencer is not None and self.sequencer.poll() is not None:
+            self.sequencer = self._start(*GATEWAY, "ledger", "sequence")
+
     def wait(self, seconds: float = 180.0) -> None:
         """Until the gateway is ready."""
         deadline = time.monotonic() + seconds
@@ -90,6 +99,7 @@ class House:
                     return
             except httpx2.TransportError:
                 pass
+            self.revive()
             assert time.monotonic() < deadline, (self.home.parent / "house.log").read_text()[-3000:]
             time.sleep(0.05)
 
@@ -131,6 +141,7 @@ class Load:
     def __init__(self, house: House) -> None:
         self.uses: list[Use] = []
         self.checkpoints: list[Checkpoint] = []
+        self._house = house
         self._url = house.url
         self._stop = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
@@ -144,13 +155,15 @@ class Load:
         """Until so many more were answered."""
         goal, deadline = self.answered + more, time.monotonic() + seconds
         while self.answered < goal:
+            self._house.revive()
             assert time.monotonic() < deadline, "nothing is answered any more"
-            time.sleep(0.01)
+            time.sleep(0.05)
 
     def until_signed(self, count: int, seconds: float = 180.0) -> None:
         """Until so many checkpoints were shown."""
         deadline = time.monotonic() + seconds
         while len(self.checkpoints) < count:
+            self._house.revive()
             assert time.monotonic() < deadline, "nothing is signed any more"
             time.sleep(0.05)
 
@@ -231,6 +244,7 @@ def ledger_of(house: House, flows: list[dict[str, Any]], seen: list[Checkpoint],
     while len(entered) < len(wanted):
         page = client.get("/ledger/entries", params={"from": len(lines), "limit": 1000}).content.splitlines()
         if not page:
+            house.revive()
             assert time.monotonic() < deadline, f"{len(wanted) - len(entered)} flows are not in the ledger"
             time.sleep(0.2)
         for line in page:
@@ -244,6 +258,7 @@ def ledger_of(house: House, flows: list[dict[str, Any]], seen: list[Checkpoint],
         last = read_checkpoint(client.get("/ledger/checkpoint").text).checkpoint
         if last.size >= len(lines):
             break
+        house.revive()
         assert time.monotonic() < deadline, "the ledger is not signed"
         time.sleep(0.2)
     for one in seen:
