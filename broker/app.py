@@ -7,6 +7,7 @@ import contextlib
 import gc
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -18,6 +19,7 @@ from adapters.contract import Services
 from adapters.guard import LOOPBACK, Guard, parse_networks
 from adapters.upstream import Upstream
 from broker import keys
+from broker.background import Periodic
 from broker.contexts.loader import ContextLoader
 from broker.contexts.shelf import CORE_URLS, Shelf
 from broker.embedded.server import PrivatePostgres
@@ -33,7 +35,6 @@ from broker.identity.tokens import token_reader
 from broker.kpi.courier import Courier, make_courier
 from broker.kpi.evidence import StoredLedger
 from broker.kpi.programme import Programme
-from broker.kpi.rolling import Roller
 from broker.loading import FEEDS, Loading
 from broker.local.adapter import LocalModule
 from broker.local.temporal import TemporalReads
@@ -53,7 +54,6 @@ from broker.store.contexts import Contexts
 from broker.store.database import Database
 from broker.store.entities import Entities
 from broker.store.entity_maps import EntityMaps
-from broker.store.entity_sweeper import Sweeper
 from broker.store.feed import Feed
 from broker.store.flows_upkeep import upkeep
 from broker.store.ledger_upkeep import ledger_upkeep
@@ -64,12 +64,15 @@ from broker.store.temporal_read import EvolutionReads
 from broker.store.temporal_record import record
 from broker.store.temporal_upkeep import temporal_upkeep
 from broker.store.tenants import TenantNames
+from broker.store.usage_rollup import roll_up
 from broker.web.metrics import Metrics
 from broker.web.routes import Parts, assemble
 from schemas.flow import Provider
 from schemas.platform import Platform, PlatformState
 
 log = structlog.get_logger(__name__)
+_SWEEP_SECONDS = 1.0
+_ROLL_UP_SECONDS = 5.0
 _UPKEEP_SECONDS = 3600.0
 
 
@@ -99,15 +102,13 @@ class House:
     upstream: Upstream
     loading: Loading
     feed: Feed
-    sweeper: Sweeper
-    roller: Roller
     sequencer: Sequencer
     programme: Programme
     courier: Courier
     notifying: Notifying
     catalogue: Catalogue
     postgres: PrivatePostgres | None
-    upkeep: asyncio.Task[None] | None = None
+    periodics: tuple[Periodic, ...] = ()
 
     async def missing(self) -> list[str]:
         """What keeps this worker from answering; empty if nothing does."""
@@ -115,14 +116,9 @@ class House:
 
     async def close(self) -> None:
         """Settle what waits, then let go of everything, last what others stand on."""
-        if self.upkeep is not None:
-            self.upkeep.cancel()
-            await asyncio.gather(self.upkeep, return_exceptions=True)
-        await self.catalogue.stop()
-        await self.sweeper.stop()
+        for periodic in self.periodics:
+            await periodic.stop()
         await self.notifying.stop()
-        await self.roller.stop()
-        await self.courier.stop()
         await self.feed.stop()
         await self.enrolment.close()
         await self.settler.drain()
@@ -260,8 +256,6 @@ async def _furnish(
         upstream=upstream,
         loading=loading,
         feed=Feed(url, FEEDS, loading.changed),
-        sweeper=Sweeper(entities),
-        roller=Roller(database),
         programme=programme,
         courier=make_courier(programme, entities, loading.wrote, upstream, box, settings.public_url),
         sequencer=sequencer,
@@ -276,14 +270,12 @@ async def _furnish(
         await shelf.store.introduce(CORE_URLS)
         contexts.start()
         registry.start()
-        house.sweeper.start()
-        house.catalogue.start()
         if settings.sequencer:
             sequencer.start()
-        house.roller.start()
-        house.courier.start()
         notifying.start()
-        house.upkeep = asyncio.create_task(_keep_up(house), name="upkeep")
+        house.periodics = _periodics(house)
+        for periodic in house.periodics:
+            periodic.start()
     return house
 
 
@@ -299,27 +291,34 @@ def _unproven(platform: Platform) -> bool:
     return platform.state is PlatformState.UNVERIFIED or (probe is not None and probe.ok and not probe.sample)
 
 
-async def _keep_up(house: House) -> None:
-    """Look again at platforms that are not verified, and make room for the flows of coming months."""
-    loop = asyncio.get_running_loop()
-    next_upkeep = loop.time() + _UPKEEP_SECONDS
-    while True:
-        await asyncio.sleep(house.settings.probe_interval_s)
-        try:
-            await house.services.used(house.callers.used())
-            await house.enrolment.remove_expired()
-            for source in house.registry.sources():
-                if source.network and source.breaker.closed and _unproven(source.platform):
-                    house.enrolment.probe_later(source.id)
-            if loop.time() >= next_upkeep:
-                await upkeep(house.database)
-                await temporal_upkeep(house.database)
-                await ledger_upkeep(house.database)
-                await EntityMaps(house.database).sweep()
-                next_upkeep = loop.time() + _UPKEEP_SECONDS
-        except Exception:
-            # whatever it was must not end the upkeep of a process that runs for months
-            log.exception("upkeep_failed")
+def _periodics(house: House) -> tuple[Periodic, ...]:
+    """What a process that serves does beside its requests."""
+    database = house.database
+    return (
+        Periodic("expiry", house.entities.sweep, _SWEEP_SECONDS, at_once=True),
+        Periodic("roll-up", partial(roll_up, database), _ROLL_UP_SECONDS),
+        house.courier.periodic,
+        *house.catalogue.periodics,
+        Periodic("platforms", partial(_look_after, house), house.settings.probe_interval_s),
+        Periodic("upkeep", partial(_keep_up, database), _UPKEEP_SECONDS),
+    )
+
+
+async def _look_after(house: House) -> None:
+    """Look again at platforms that are not verified, and let go of registrations that have ended."""
+    await house.services.used(house.callers.used())
+    await house.enrolment.remove_expired()
+    for source in house.registry.sources():
+        if source.network and source.breaker.closed and _unproven(source.platform):
+            house.enrolment.probe_later(source.id)
+
+
+async def _keep_up(database: Database) -> None:
+    """Make room for the flows of coming months, and let go of what is kept for a while only."""
+    await upkeep(database)
+    await temporal_upkeep(database)
+    await ledger_upkeep(database)
+    await EntityMaps(database).sweep()
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:

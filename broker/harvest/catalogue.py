@@ -13,7 +13,7 @@ from adapters import catalogued
 from adapters.catalogued import catalogue_options
 from adapters.contract import Services, SourceContext
 from adapters.credentials.forms import access_of
-from broker.harvest.background import Background
+from broker.background import Periodic
 from broker.harvest.harvester import Harvester, aad
 from broker.harvest.inputs import describe_source, read_source
 from broker.harvest.live import LiveDatasets
@@ -37,7 +37,7 @@ _LOOK_SECONDS = 5.0
 
 
 class Catalogue:
-    """`start` begins what runs in the background of a process that serves; `stop` ends it."""
+    """`periodics`: what runs in the background of a process that serves."""
 
     def __init__(
         self, database: Database, box: SecretBox, services: Services, registry: Registry, *, sample_every: float
@@ -50,15 +50,12 @@ class Catalogue:
         self.upstream = services.upstream
         self._services = services
         self._box = box
-        self._background = Background(self.harvester, self.sources, every=_LOOK_SECONDS)
+        self.periodics = (Periodic("catalogue-harvests", self._harvest_due, _LOOK_SECONDS), self.live.periodic)
 
-    def start(self) -> None:
-        self._background.start()
-        self.live.start()
-
-    async def stop(self) -> None:
-        await self._background.stop()
-        await self.live.stop()
+    async def _harvest_due(self) -> None:
+        """One after the other; leases keep workers apart. One that is given up is taken up where it stopped."""
+        for source in await self.sources.due():
+            await self.harvester.harvest(source)
 
     async def add(self, document: object, *, force: bool = False) -> dict[str, Any]:
         """Check, talk to it once, and store; what it is in words is `found`.

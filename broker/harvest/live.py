@@ -13,6 +13,7 @@ import orjson
 import structlog
 
 from adapters.contract import SourceContext
+from broker.background import Periodic
 from broker.registry.registry import Registry
 from broker.registry.source import Source
 from broker.store.catalog_live import CatalogLive, Facts
@@ -39,34 +40,19 @@ class LiveDatasets:
         self._registry = registry
         self._store = store
         self._sample_every = sample_every
-        self._task: asyncio.Task[None] | None = None
+        self.periodic = Periodic("live-datasets", self.look, _LOOK_SECONDS, at_once=True)
         self._last: object = None
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="live-datasets")
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                seen = self._signature()
-                if seen != self._last:
-                    await self.refresh()
-                    self._last = seen
-                if await self.sample():
-                    await self.refresh()
-            except KakehashiError as e:
-                log.warning("live_datasets_late", reason=e.detail)
-            except Exception:
-                # it must go on for months, whatever one platform made of it
-                log.exception("live_datasets_failed")
-                self._last = None
-            await asyncio.sleep(_LOOK_SECONDS)
+    async def look(self) -> None:
+        """Write what has changed since the last look, and sample those whose turn it is. Raises StoreUnavailable."""
+        seen = self._signature()
+        if seen != self._last:
+            # a look that fails is made again
+            self._last = None
+            await self.refresh()
+            self._last = seen
+        if await self.sample():
+            await self.refresh()
 
     async def refresh(self) -> None:
         """Write what is other than it is known."""

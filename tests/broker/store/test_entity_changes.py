@@ -10,11 +10,11 @@ from typing import Any
 import asyncpg
 import pytest
 
+from broker.background import Periodic
 from broker.store.database import Database
 from broker.store.entities import Entities
 from broker.store.entity_change import Change, Done, Written
 from broker.store.entity_filter import Where
-from broker.store.entity_sweeper import Sweeper
 from schemas.errors import AlreadyExists, BadRequestData, NotFound
 
 NS = "https://example.org/"
@@ -146,7 +146,7 @@ async def test_the_sweeper_takes_expired_instances_and_entities(entities: Entiti
     several = [prop(1), prop(2, datasetId="urn:d:1", expiresAt=later(0.3))]
     await entities.create("", {**shelter("urn:x:1", expiresAt=later(0.3)), "type": TOILET})
     await entities.create("t", shelter("urn:x:2", **{NS + "a": several, NS + "b": prop(1)}))
-    sweepers = [Sweeper(entities, seconds=0.05) for _ in range(2)]
+    sweepers = [Periodic("expiry", entities.sweep, 0.05, at_once=True) for _ in range(2)]
     for sweeper in sweepers:
         sweeper.start()
     try:
