@@ -154,6 +154,8 @@ def _address(adapter: NgsiLdAdapter, question: Question, window: Window, offset:
     names = sorted({name for name in _names(query) if name not in ("id", "type", "scope")})
     if names:
         params.append("attrs=" + quote(",".join(names), safe=":/,"))
+    if adapter.platform.distribution.local_only:
+        params.append("local=true")
     if entity is not None:
         return f"{base}/{quote(entity, safe=':')}?{'&'.join(params)}"
     params += _selecting(adapter, query, ids)
@@ -189,7 +191,10 @@ def _selecting(adapter: NgsiLdAdapter, query: TemporalQuery, ids: tuple[str, ...
     if not selectors or any(one.types is None for one in selectors):
         types = set(adapter.known_types)
     # clause 5.7.4.4 wants something that selects
-    yield "type=" + quote(",".join(sorted(types)), safe=":/,") if types else "local=true"
+    if types:
+        yield "type=" + quote(",".join(sorted(types)), safe=":/,")
+    elif not adapter.platform.distribution.local_only:
+        yield "local=true"
     named_by_id = bool(selectors) and all(one.ids for one in selectors)
     ids = ids or (tuple(sorted({name for one in selectors for name in one.ids})) if named_by_id else ())
     if ids:
