@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -12,11 +13,17 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 
 from broker.embedded.server import PrivatePostgres, remove
 from broker.store.database import Database, connect
 from broker.store.migrate import migrate
+
+# A run tells the same of the same code, on a busy machine too; HYPOTHESIS_PROFILE=searching looks for what is new.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("searching", deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 _HOME = pytest.StashKey[Path]()
 _TEMPLATE = "kakehashi_template"
