@@ -78,7 +78,7 @@ def test_order_is_that_of_the_merged_whole(held: Space) -> None:
 
 def test_flows_of_an_ordered_page_tell_what_was_delivered(held: Space) -> None:
     answer = held.get(type="House", orderBy="size", limit=1)
-    flows = {f["id"]: f for f in held.client.get("/flows", params={"limit": 1000}).json()}
+    flows = {f["id"]: f for f in held.client.get("/flows", params={"request": answer.headers["x-request-id"]}).json()}
     assert sorted(flows[i]["entities"] for i in answer.headers["kakehashi-flow"].split(", ")) == [0, 1]
 
 

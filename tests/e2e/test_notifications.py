@@ -100,7 +100,7 @@ def test_a_change_is_told_counted_and_metered(party: Party, gateway: Gateway) ->
     assert (done["status"], done["lastNotification"]) == ("ok", done["lastSuccess"])
     assert not {"timesFailed", "lastFailure"} & set(done)
     flow = first.body["id"].rpartition(":")[2]
-    flows = gateway.client.get("/flows", params={"limit": "1000"}).json()
+    flows = gateway.client.get("/flows", params={"operation": "notify", "limit": "1000"}).json()
     (recorded,) = [one for one in flows if one["id"] == flow]
     assert (recorded["operation"], recorded["entities"]) == ("notify", 1)
     assert recorded["consumer"]["service"] == "anonymous"
