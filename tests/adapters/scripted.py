@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from adapters.contract import SourceContext
@@ -55,7 +55,9 @@ async def serving(server: Scripted, **options: Any) -> AsyncIterator[Scripted]:
     finally:
         opened.close()
         for writer in server.writers:
-            writer.transport.abort()
+            # a transport that was closed to its end has no loop any more, and falls over it
+            with suppress(AttributeError):
+                writer.transport.abort()
 
 
 def plain(body: bytes, *headers: str, status: str = "200 OK") -> bytes:

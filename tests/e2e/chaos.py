@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from enum import StrEnum
@@ -91,7 +92,9 @@ class Area:
         except ConnectionError:
             return
         finally:
-            writer.transport.abort()
+            # a transport that was closed to its end has no loop any more, and falls over it
+            with contextlib.suppress(AttributeError):
+                writer.transport.abort()
 
     async def _answer(self, request: Request, whim: Whim, writer: asyncio.StreamWriter) -> bool:
         """Whether the connection goes on."""
