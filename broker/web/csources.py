@@ -13,7 +13,7 @@ from broker.federation.csf import registered
 from broker.registry.enrolment import Enrolment
 from broker.registry.registry import Registry
 from broker.registry.source import expired
-from broker.web.endpoint import LOCATION, Call, Headers, Reply
+from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import PLAIN, Media, choose
 from broker.web.provision.calls import flag, options_of
 from broker.web.reading import Reader, tenant
@@ -43,7 +43,7 @@ class ContextSources:
         given = from_registration(document, context, tenant=tenant(call), now=datetime.now(UTC))
         platform = await self._enrolment.add_unprobed(given, secrets_of(document))
         location = _PATH + quote(registration_id(platform.id), safe=":")
-        return Reply(201, b"", [(LOCATION, location.encode())])
+        return Reply(201, b"", [(b"location", location.encode())])
 
     async def query(self, call: Call) -> Reply:
         """The registrations of the tenant that may have what is asked for (clause 5.10.2)."""

@@ -78,9 +78,6 @@ class Reply:
 
 Handler = Callable[[Call], Awaitable[Reply]]
 
-LOCATION = b"Location"
-"""As RFC 9110 writes it: some clients look the name up as it is written there."""
-
 _TENANT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,127}")
 _BODIED = frozenset({"POST", "PATCH", "PUT"})
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from broker.federation.forward import Sent
-from broker.web.endpoint import LOCATION, Reply
+from broker.web.endpoint import Reply
 from broker.web.problems import document
 from schemas.errors import SourceError
 from schemas.ngsi_ld.registration import registration_id
@@ -87,7 +87,7 @@ def answered(write: Write, shares: Sequence[Share], done: Reply, attributes: boo
     if sole is not None and sole.problem is not None and sole.problem["status"] != _PARTIAL:
         return _problem(sole)
     body = _update_result(write, shares) if attributes else _batch_result(write, shares)
-    kept = [header for header in done.headers if header[0] == LOCATION]
+    kept = [header for header in done.headers if header[0].lower() == b"location"]
     return Reply(_PARTIAL, orjson.dumps(body), [JSON, *kept])
 
 

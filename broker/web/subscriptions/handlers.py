@@ -13,7 +13,7 @@ import orjson
 
 from broker.identity.callers import Caller
 from broker.store.subscriptions import Draft, Key, Kind, StoredSubscription, SubscriptionStore, aad
-from broker.web.endpoint import LOCATION, Call, Headers, Reply
+from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import PLAIN, Media, choose
 from broker.web.reading import Reader, base_url, tenant
 from broker.web.subscriptions.paging import page_links, page_of
@@ -80,7 +80,7 @@ class SubscriptionApi:
         await self._store.create(key, draft, caller.consumer.service, asdict(caller.consumer), via)
         await self._changed(key)
         location = f"/ngsi-ld/v1/{PATHS[self._kind]}/{quote(key.subscription, safe=':')}"
-        return Reply(201, b"", [(LOCATION, location.encode())])
+        return Reply(201, b"", [(b"location", location.encode())])
 
     async def query(self, call: Call) -> Reply:
         """`GET`: in order of creation; `limit`, `offset`, `count`, `options=sysAttrs`."""
