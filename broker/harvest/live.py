@@ -23,6 +23,7 @@ from schemas.dataset import LIVE, Live, dataset_id
 from schemas.errors import KakehashiError
 from schemas.ngsi_ld.context import CORE
 from schemas.ngsi_ld.params import parse_query
+from schemas.platform import PlatformState
 
 log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 1.0
@@ -91,7 +92,12 @@ class LiveDatasets:
         turn = set(await self._store.turn(self._sample_every, _AT_ONCE))
         if not turn:
             return False
-        mine = [(s, t) for s, t in self._held() if _id(s, t) in turn]
+        # one that nobody has verified yet is left to its probe: its owner may count who comes
+        mine = [
+            (s, t)
+            for s, t in self._held()
+            if _id(s, t) in turn and (not s.network or s.platform.state is not PlatformState.UNVERIFIED)
+        ]
         known = await self._store.facts()
         await asyncio.gather(*(self._look(source, type_iri, known) for source, type_iri in mine))
         return bool(mine)
