@@ -197,13 +197,14 @@ def page_links(call: Call, query: EntityQuery, result: Result, media: Media, pat
     """`next` and `prev` (clause 6.3.10), with everything else as it was asked. `path`: where the question was put."""
     links = []
     if result.more and query.limit:
-        links.append(_page_link(call, query.offset + query.limit, query.limit, "next", media, path))
+        links.append(page_link(call, query.offset + query.limit, query.limit, "next", media, path))
     if query.offset > 0:
-        links.append(_page_link(call, max(0, query.offset - query.limit), query.limit, "prev", media, path))
+        links.append(page_link(call, max(0, query.offset - query.limit), query.limit, "prev", media, path))
     return ", ".join(links)
 
 
-def _page_link(call: Call, offset: int, limit: int, rel: str, media: Media, path: str) -> str:
+def page_link(call: Call, offset: int, limit: int, rel: str, media: Media, path: str) -> str:
+    """A link to another page of what was asked at `path`."""
     raw = call.scope["query_string"].decode("latin-1")
     kept = [p for p in raw.split("&") if p and p.partition("=")[0] not in ("offset", "limit")]
     # what is not ASCII or could end the reference is encoded; what is encoded already stays

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 import orjson
 
 from broker.evolutions import FederatedEvolutions, Told
 from broker.gateway import Envelope
 from broker.local.temporal import Evolved, there
-from broker.web.consumption.entities import add_provenance
+from broker.web.consumption.entities import add_provenance, page_link
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.entity_map_parts import location, own_of
 from broker.web.negotiation import PLAIN, Media, choose
@@ -118,14 +116,7 @@ def _page_links(call: Call, query: TemporalQuery, found: Evolved, media: Media, 
     """`next` and `prev` by entities (clause 6.3.10), with everything else as it was asked."""
     links = []
     if found.more and query.limit:
-        links.append(_page_link(call, query.offset + query.limit, query.limit, "next", media, path))
+        links.append(page_link(call, query.offset + query.limit, query.limit, "next", media, path))
     if query.offset > 0:
-        links.append(_page_link(call, max(0, query.offset - query.limit), query.limit, "prev", media, path))
+        links.append(page_link(call, max(0, query.offset - query.limit), query.limit, "prev", media, path))
     return ", ".join(links)
-
-
-def _page_link(call: Call, offset: int, limit: int, rel: str, media: Media, path: str) -> str:
-    raw = call.scope["query_string"].decode("latin-1")
-    kept = [p for p in raw.split("&") if p and p.partition("=")[0] not in ("offset", "limit")]
-    query = quote("&".join([*kept, f"limit={limit}", f"offset={offset}"]), safe="&=%,;:|!~()[].*'+$@/?")
-    return f'<{path}?{query}>; rel="{rel}"; type="{media}"'
