@@ -24,7 +24,8 @@ from broker.contexts.loader import ContextLoader
 from broker.contexts.shelf import CORE_URLS, Shelf
 from broker.embedded.server import PrivatePostgres
 from broker.federation.via import extended, pseudonym
-from broker.gateway import Gateway
+from broker.gateway.gateway import Gateway
+from broker.gateway.notifying import Notifying, make_notifying
 from broker.harvest.catalogue import Catalogue
 from broker.identity.agreements.desk import Desk
 from broker.identity.agreements.in_force import InForce
@@ -41,7 +42,6 @@ from broker.local.temporal import TemporalReads
 from broker.log import configure
 from broker.metering.ledger.sequencer import Sequencer
 from broker.metering.settle import Settler
-from broker.notifying import Notifying, make_notifying
 from broker.registry.answers import Room
 from broker.registry.conflicts import refuse_conflict
 from broker.registry.enrolment import Enrolment

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from broker.contexts.loader import ContextLoader
-from broker.gateway import Envelope
+from broker.gateway.gateway import Envelope
 from broker.identity.callers import Caller, Callers
 from broker.web.endpoint import Call, tenant_of
 from broker.web.negotiation import ENTITIES, Media, body_media, choose

@@ -16,14 +16,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from broker.contexts.loader import ContextLoader
 from broker.contexts.shelf import Shelf
-from broker.gateway import Gateway
+from broker.gateway.gateway import Gateway
+from broker.gateway.notifying import Notifying
 from broker.harvest.catalogue import Catalogue
 from broker.identity.agreements.desk import Desk
 from broker.identity.callers import Callers
 from broker.identity.secrets import SecretBox
 from broker.kpi.programme import Programme
 from broker.kpi.push import Pusher
-from broker.notifying import Notifying
 from broker.registry.enrolment import Enrolment
 from broker.registry.registry import Registry
 from broker.registry.tenants import Tenants

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from broker.gateway import Gateway
+from broker.gateway.gateway import Gateway
 from broker.harvest.catalogue import Catalogue
 from broker.identity.callers import Caller
 from broker.web.endpoint import Call, fold

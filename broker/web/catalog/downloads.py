@@ -12,8 +12,8 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.responses import StreamingResponse
 
-from broker.downloads import Downloads
-from broker.gateway import Envelope
+from broker.gateway.downloads import Downloads
+from broker.gateway.gateway import Envelope
 from broker.harvest.rights import ByRights
 from broker.identity.callers import Caller
 from broker.web.catalog.desk import SERVICE, Desk

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from broker.downloads import Downloads
-from broker.gateway import Gateway
+from broker.gateway.downloads import Downloads
+from broker.gateway.gateway import Gateway
 from broker.harvest.catalogue import Catalogue
 from broker.harvest.rights import ByRights
 from broker.settings import Settings

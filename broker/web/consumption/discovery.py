@@ -14,7 +14,7 @@ import orjson
 
 from broker.federation.discover import promised
 from broker.federation.sight import LocalRight
-from broker.gateway import Delivery, Gateway
+from broker.gateway.gateway import Delivery, Gateway
 from broker.store.discovery import LocalDiscovery, TypeInfo
 from broker.web.consumption.entities import EntityReads, add_provenance
 from broker.web.endpoint import Call, Headers, Reply

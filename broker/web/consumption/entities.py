@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from broker.federation.engine import Result
-from broker.gateway import Delivery, Envelope, Gateway
+from broker.gateway.gateway import Delivery, Envelope, Gateway
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import Media, preferred, prefers_plain
 from broker.web.problems import problem

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from broker.entity_maps import MappedQueries, bounded
-from broker.gateway import Envelope, Gateway
+from broker.gateway.entity_maps import MappedQueries, bounded
+from broker.gateway.gateway import Envelope, Gateway
 from broker.identity.callers import Caller
 from broker.store.entity_maps import EntityMaps, StoredMap
 from broker.web import entity_map_parts as parts

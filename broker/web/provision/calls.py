@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from broker.gateway import Gateway
+from broker.gateway.gateway import Gateway
 from broker.store.entities import Entities
 from broker.store.entity_change import Change, Done, Outcome
 from broker.web.endpoint import Call

@@ -9,7 +9,7 @@ from typing import Any
 
 from broker.federation.forward import Sent
 from broker.federation.split import Part, Split, depends_on_type, split, with_types, writers
-from broker.gateway import Envelope, Gateway
+from broker.gateway.gateway import Envelope, Gateway
 from broker.registry.source import Source
 from broker.store.entities import Entities
 from broker.web.endpoint import Call, Reply

@@ -11,7 +11,7 @@ from broker.federation.engine import federate
 from broker.federation.execute import Limits
 from broker.federation.split import Part
 from broker.federation.split_purge import purge_parts
-from broker.gateway import Gateway
+from broker.gateway.gateway import Gateway
 from broker.store.entity_change import Change
 from broker.web.endpoint import Call, Reply
 from broker.web.provision.calls import Writer, passed

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from starlette.routing import Route
 
-from broker.gateway import Gateway
+from broker.gateway.gateway import Gateway
+from broker.gateway.notifying import Notifying
 from broker.notify.remote import PATH
-from broker.notifying import Notifying
 from broker.store.subscriptions import Kind
 from broker.web.reading import Reader
 from broker.web.subscriptions.handlers import PATHS, Box, SubscriptionApi

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from broker.evolutions import Told
-from broker.gateway import Envelope
-from broker.mapped_evolutions import MappedEvolutions
+from broker.gateway.evolutions import Told
+from broker.gateway.gateway import Envelope
+from broker.gateway.mapped_evolutions import MappedEvolutions
 from broker.store.entity_maps import EntityMaps, StoredMap
 from broker.web import entity_map_parts as parts
 from broker.web.consumption.entities import add_provenance

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import orjson
 
-from broker.evolutions import FederatedEvolutions, Told
-from broker.gateway import Envelope
+from broker.gateway.evolutions import FederatedEvolutions, Told
+from broker.gateway.gateway import Envelope
 from broker.local.temporal import Evolved, there
 from broker.web.consumption.entities import add_provenance, page_link
 from broker.web.endpoint import Call, Headers, Reply

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from starlette.routing import Route
 
-from broker.evolutions import FederatedEvolutions
-from broker.gateway import Gateway
+from broker.gateway.evolutions import FederatedEvolutions
+from broker.gateway.gateway import Gateway
+from broker.gateway.mapped_evolutions import MappedEvolutions
 from broker.local.temporal import TemporalReads
-from broker.mapped_evolutions import MappedEvolutions
 from broker.settings import Settings
 from broker.store.database import Database
 from broker.store.entity_maps import EntityMaps

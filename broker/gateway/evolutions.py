@@ -21,7 +21,7 @@ from broker.federation.execute import Collected
 from broker.federation.join import combined
 from broker.federation.plan import Step
 from broker.federation.warn import warnings
-from broker.gateway import Delivery, Envelope, Gateway
+from broker.gateway.gateway import Delivery, Envelope, Gateway
 from broker.local.temporal import Evolved, TemporalReads
 from broker.registry.matching import judge_past
 from broker.registry.source import Source

@@ -9,7 +9,8 @@ from adapters.guard import Guard
 from adapters.mqtt import MqttPort
 from adapters.upstream import Upstream
 from broker.contexts.loader import ContextLoader
-from broker.gateway import Gateway
+from broker.gateway.gateway import Gateway
+from broker.gateway.subscribed import SubscribedSources
 from broker.identity.secrets import SecretBox
 from broker.notify.capture import Capture
 from broker.notify.compose import INITIAL, Composer
@@ -24,7 +25,6 @@ from broker.store.outbox import Outbox
 from broker.store.platforms import Platforms
 from broker.store.remote_subscriptions import RemoteSubscriptions
 from broker.store.subscriptions import Key, Kind, SubscriptionStore
-from broker.subscribed import SubscribedSources
 from schemas.flow import Provider
 
 _MOMENT = 0.05

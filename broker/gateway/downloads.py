@@ -17,7 +17,7 @@ from adapters.status import raise_for_status
 from adapters.streamed import Streamed
 from adapters.upstream import Upstream
 from adapters.wire import Answer
-from broker.gateway import Envelope
+from broker.gateway.gateway import Envelope
 from broker.harvest.catalogue import Catalogue
 from broker.harvest.rights import Right
 from broker.metering.settle import Settler

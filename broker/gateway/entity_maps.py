@@ -14,7 +14,7 @@ from broker.federation.entity_map import LOCAL, answered, credit, holders, quest
 from broker.federation.join import combined, follow, noticed
 from broker.federation.sight import Sight
 from broker.federation.warn import warnings
-from broker.gateway import AskSources, Delivery, Envelope, Gateway
+from broker.gateway.gateway import AskSources, Delivery, Envelope, Gateway
 from broker.registry.matching import wanted_types
 from broker.store.entity_maps import EntityMaps, Entry, StoredMap
 from broker.store.text import storable

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from broker.entity_maps import DEFAULT_LIFETIME, ends_at
-from broker.evolutions import Answered, FederatedEvolutions, Told
 from broker.federation.entity_map import IDS_IN_A_QUESTION
-from broker.gateway import Envelope
+from broker.gateway.entity_maps import DEFAULT_LIFETIME, ends_at
+from broker.gateway.evolutions import Answered, FederatedEvolutions, Told
+from broker.gateway.gateway import Envelope
 from broker.local.temporal import Evolved
 from broker.store.entity_maps import EntityMaps, StoredMap
 from broker.store.text import storable

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from broker.federation.engine import Result
 from broker.federation.join import combined, follow, joined
-from broker.gateway import Envelope, Gateway
+from broker.gateway.gateway import Envelope, Gateway
 from broker.identity.callers import Caller
 from broker.notify.ports import Entity, Found, Occasion, Permitted
 from broker.registry.matching import wanted_types
