@@ -66,7 +66,8 @@ from broker.store.temporal_upkeep import temporal_upkeep
 from broker.store.tenants import TenantNames
 from broker.store.usage_rollup import roll_up
 from broker.web.metrics import Metrics
-from broker.web.routes import Parts, assemble
+from broker.web.parts import Parts
+from broker.web.routes import assemble
 from schemas.flow import Provider
 from schemas.platform import Platform, PlatformState
 

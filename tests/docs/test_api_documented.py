@@ -15,8 +15,9 @@ from broker.app import create_app
 from broker.settings import Access, Settings
 from broker.store.database import Database
 from broker.store.services import Service, Services
+from broker.web.openapi.answers import RESPONSE_HEADERS
 from broker.web.openapi.document import document_ngsi_ld
-from broker.web.openapi.parameters import PARAMETERS, RESPONSE_HEADERS
+from broker.web.openapi.parameters import PARAMETERS
 from broker.web.problems import TABLE
 
 TEXT = (DOCS / "api.md").read_text()

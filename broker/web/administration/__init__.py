@@ -1,1 +1,1 @@
-"""Platforms and flows as JSON and CSV, on FastAPI; nothing of NGSI-LD."""
+"""All that is not NGSI-LD, on FastAPI: the application, platforms, agreements, flows, ledger, projects and KPI."""

@@ -9,10 +9,11 @@ from typing import Any
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, Response
 
+from broker.web.openapi.answers import RESPONSE_HEADERS, SCHEMAS
 from broker.web.openapi.model import Answer, Content, Json, Operation
 from broker.web.openapi.operations import OPERATIONS
 from broker.web.openapi.page import choose_language, render_docs
-from broker.web.openapi.parameters import PARAMETERS, RESPONSE_HEADERS, SCHEMAS
+from broker.web.openapi.parameters import PARAMETERS
 
 _COMPONENTS = "#/components/schemas/"
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
