@@ -12,6 +12,7 @@ from broker.contexts.shelf import CORE_URLS, PATH, Shelf, own_id
 from broker.store.contexts import Kind, StoredContext
 from broker.web.endpoint import Call, Reply
 from broker.web.negotiation import PLAIN, body_media, choose
+from broker.web.protocol import LOCATION
 from broker.web.reading import Reader, base_url, read_json, tenant
 from schemas.errors import BadRequestData, InvalidRequest, NotFound, OperationNotSupported
 from schemas.ngsi_ld.context import build, core_of, references
@@ -47,7 +48,7 @@ class StoredContexts:
             # what stands elsewhere is looked at when it is used; this can be known to be wrong now
             build(value, {})
         name = await self._shelf.store.host(space, orjson.dumps({"@context": value}))
-        return Reply(201, b"", [(b"location", (PATH + name).encode())])
+        return Reply(201, b"", [(LOCATION, (PATH + name).encode())])
 
     async def list(self, call: Call) -> Reply:
         """`GET /ngsi-ld/v1/jsonldContexts` (clause 5.13.3): URLs, or with `details` what is known of each."""

@@ -15,6 +15,7 @@ from broker.registry.registry import Registry
 from broker.registry.source import expired
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import PLAIN, Media, choose
+from broker.web.protocol import LOCATION
 from broker.web.provision.calls import flag, options_of
 from broker.web.reading import Reader, tenant
 from broker.web.rendering import context_document
@@ -43,7 +44,7 @@ class ContextSources:
         given = from_registration(document, context, tenant=tenant(call), now=datetime.now(UTC))
         platform = await self._enrolment.add_unprobed(given, secrets_of(document))
         location = _PATH + quote(registration_id(platform.id), safe=":")
-        return Reply(201, b"", [(b"location", location.encode())])
+        return Reply(201, b"", [(LOCATION, location.encode())])
 
     async def query(self, call: Call) -> Reply:
         """The registrations of the tenant that may have what is asked for (clause 5.10.2)."""

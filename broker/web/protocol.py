@@ -20,6 +20,26 @@ LONG_URL = 32 * 1024
 _LINGER_SECONDS = 2.0
 
 
+class Written(bytes):
+    """A header's name that goes out as it is written here: uvicorn asks for it in lower case, and gets this.
+
+    It equals its name in lower case, since names are the same in any case (RFC 9110 §5.1); but some clients look them
+    up as that RFC writes them.
+    """
+
+    def lower(self) -> Written:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, bytes) and bytes.lower(self) == bytes.lower(other)
+
+    def __hash__(self) -> int:
+        return hash(bytes.lower(self))
+
+
+LOCATION = Written(b"Location")
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. A request that is refused here is answered at once, the rest of it is read and thrown away."""
 

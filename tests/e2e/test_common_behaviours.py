@@ -187,3 +187,28 @@ def test_a_host_header_does_not_get_into_an_address(gateway: Gateway) -> None:
         while chunk := connection.recv(65536):
             answer += chunk
     assert b"evil" not in answer
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        (ENTITIES, {"id": "urn:ngsi-ld:T:written", "type": "T"}),
+        (
+            "/ngsi-ld/v1/csourceRegistrations",
+            {
+                "type": "ContextSourceRegistration",
+                "information": [{"entities": [{"type": "T"}]}],
+                "endpoint": "http://127.0.0.1:9/",
+            },
+        ),
+        ("/ngsi-ld/v1/jsonldContexts", {"@context": {"a": "urn:example:a"}}),
+    ],
+)
+def test_location_is_written_as_its_rfc_writes_it(
+    gateway: Gateway, space: Space, path: str, document: dict[str, Any]
+) -> None:
+    answer = gateway.client.post(path, json=document, headers={"ngsild-tenant": space.tenant})
+    assert answer.status_code == 201, answer.text
+    names = [name for name, _ in answer.headers.raw]
+    assert b"Location" in names, names
+    gateway.client.delete(answer.headers["location"], headers={"ngsild-tenant": space.tenant})

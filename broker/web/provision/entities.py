@@ -8,6 +8,7 @@ from typing import Any
 from broker.store.entities import created
 from broker.store.entity_change import Change
 from broker.web.endpoint import Call, Reply
+from broker.web.protocol import LOCATION
 from broker.web.provision.calls import Writer, options_of, passed, selected, selection_of
 from broker.web.provision.paths import entity_id_of, location
 from schemas.errors import BadRequestData, InvalidRequest
@@ -42,7 +43,7 @@ class Provision:
             await self._writer.change_one(call, Change(entity["id"], lambda there: created(there, entity)))
             return {}
 
-        done = Reply(201, b"", [(b"location", location(whole["id"]))])
+        done = Reply(201, b"", [(LOCATION, location(whole["id"]))])
         return await self._writer.distribution.carry(call, params, write, local, done)
 
     async def replace(self, call: Call) -> Reply:

@@ -12,6 +12,7 @@ import orjson
 from broker.federation.forward import Sent
 from broker.web.endpoint import Reply
 from broker.web.problems import document
+from broker.web.protocol import LOCATION
 from schemas.errors import SourceError
 from schemas.ngsi_ld.registration import registration_id
 from schemas.ngsi_ld.write import Write
@@ -87,7 +88,7 @@ def answered(write: Write, shares: Sequence[Share], done: Reply, attributes: boo
     if sole is not None and sole.problem is not None and sole.problem["status"] != _PARTIAL:
         return _problem(sole)
     body = _update_result(write, shares) if attributes else _batch_result(write, shares)
-    kept = [header for header in done.headers if header[0].lower() == b"location"]
+    kept = [header for header in done.headers if header[0] == LOCATION]
     return Reply(_PARTIAL, orjson.dumps(body), [JSON, *kept])
 
 

@@ -15,6 +15,7 @@ from broker.identity.callers import Caller
 from broker.store.subscriptions import Draft, Key, Kind, StoredSubscription, SubscriptionStore, aad
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import PLAIN, Media, choose
+from broker.web.protocol import LOCATION
 from broker.web.reading import Reader, base_url, tenant
 from broker.web.subscriptions.paging import page_links, page_of
 from schemas.errors import BadRequestData, InvalidRequest, NotFound
@@ -80,7 +81,7 @@ class SubscriptionApi:
         await self._store.create(key, draft, caller.consumer.service, asdict(caller.consumer), via)
         await self._changed(key)
         location = f"/ngsi-ld/v1/{PATHS[self._kind]}/{quote(key.subscription, safe=':')}"
-        return Reply(201, b"", [(b"location", location.encode())])
+        return Reply(201, b"", [(LOCATION, location.encode())])
 
     async def query(self, call: Call) -> Reply:
         """`GET`: in order of creation; `limit`, `offset`, `count`, `options=sysAttrs`."""

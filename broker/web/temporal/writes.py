@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from broker.store.temporal import Evolutions
 from broker.web.endpoint import Call, Reply
+from broker.web.protocol import LOCATION
 from broker.web.reading import Reader, tenant
 from broker.web.temporal.target import target
 from schemas.errors import BadRequestData, InvalidRequest
@@ -39,7 +40,7 @@ class TemporalWrites:
         if not made:
             return Reply(204)
         location = "/ngsi-ld/v1/temporal/entities/" + quote(given.id, safe=":")
-        return Reply(201, b"", [(b"location", location.encode())])
+        return Reply(201, b"", [(LOCATION, location.encode())])
 
     async def delete(self, call: Call) -> Reply:
         """`DELETE /ngsi-ld/v1/temporal/entities/{id}`."""
