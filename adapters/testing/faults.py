@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from enum import StrEnum
-from types import TracebackType
-from typing import Self
 
-from adapters.testing.serving import Request, read_request
+from adapters.testing.raw import RawServer, reset_on_close
+from adapters.testing.serving import Request
 
 _CHUNK = b"x" * 65536
 
@@ -73,49 +70,16 @@ _WHOLE: dict[Fault, bytes] = {
 }
 
 
-class FaultServer:
+class FaultServer(RawServer):
     """`async with FaultServer(Fault.HUNG) as server:` listens on a free port of loopback."""
 
     def __init__(self, fault: Fault) -> None:
+        super().__init__()
         self.fault = fault
-        self.url = ""
         self.requests: list[Request] = []
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while (request := await read_request(reader)) is not None:
-                self.requests.append(request)
-                if not await self._answer(writer):
-                    return
-        except ConnectionError:
-            return
-        finally:
-            writer.transport.abort()
-
-    async def _answer(self, writer: asyncio.StreamWriter) -> bool:
-        """Whether the connection goes on."""
+    async def answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+        self.requests.append(request)
         fault = self.fault
         if fault in _WHOLE:
             writer.write(_WHOLE[fault])
@@ -140,8 +104,7 @@ class FaultServer:
             await asyncio.Event().wait()
         if fault is Fault.RESET:
             await asyncio.sleep(0.01)  # the beginning of the body must be on its way before the reset
-            raw = writer.get_extra_info("socket")
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_on_close(writer)
         else:
             writer.close()
             await writer.wait_closed()

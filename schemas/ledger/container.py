@@ -19,6 +19,8 @@ _MODE = 0o100644 << 16
 STORED = 0
 DEFLATED = 8
 LARGEST = 2**32 - 1
+MOST = 2**16 - 1
+"""Files that the format can count."""
 _CHUNK = 1 << 20
 
 
@@ -79,11 +81,15 @@ def directory(members: Sequence[Member]) -> bytes:
 def read_members(data: memoryview) -> list[Member]:
     """The files, in their order. BadContainer if `data` is not just as `Member.header` and `directory` write it."""
     members: list[Member] = []
+    names: set[str] = set()
     at = 0
     while bytes(data[at : at + 4]) == b"PK\3\4":
         member = _member(data, at)
-        if any(member.name == other.name for other in members):
+        if member.name in names:
             raise BadContainer("there twice", member.name)
+        if len(members) == MOST:
+            raise BadContainer("there are more files than a bundle has", f"byte {at}")
+        names.add(member.name)
         members.append(member)
         at = member.end
     if not members:

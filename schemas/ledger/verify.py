@@ -7,9 +7,7 @@ with an earlier checkpoint, that what was said before still stands; with a witne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from hashlib import sha256
-from typing import Any
+from collections.abc import Sequence
 
 import orjson
 
@@ -29,12 +27,12 @@ from schemas.ledger.bundle import (
     Manifest,
     Proof,
     entry_names,
-    from_text,
     statement,
     to_text,
 )
 from schemas.ledger.checkpoint import SignedCheckpoint, read_checkpoint
-from schemas.ledger.container import DEFLATED, STORED, BadContainer, Member, lines, read_members, unpack
+from schemas.ledger.container import BadContainer
+from schemas.ledger.contents import Contents, Stop
 from schemas.ledger.entry import read_entry
 from schemas.ledger.note import COSIGNATURE, VerifyingKey, from_base64, read_note
 from schemas.ledger.rotation import follow
@@ -42,14 +40,7 @@ from schemas.ledger.tally import Tally
 from schemas.ledger.tree import Frontier, consistent, leaf_hash, subtrees
 from schemas.ledger.verdict import Fault, Verdict, differences
 
-_LONGEST = 1 << 20
-_SMALL = 1 << 26
-"""Bytes of any file but the entries, at most."""
 _MOST_FAULTS = 50
-
-
-class _Stop(Exception):
-    """A fault behind which nothing can be looked at."""
 
 
 def verify(data: memoryview, *, trust: Sequence[VerifyingKey] = (), since: str | None = None) -> Verdict:
@@ -57,8 +48,6 @@ def verify(data: memoryview, *, trust: Sequence[VerifyingKey] = (), since: str |
     check = _Check(data)
     try:
         check.run(list(trust), since)
-    except _Stop:
-        pass
     except BadContainer as error:
         check.fault(error.where, error.what)
     return check.verdict
@@ -67,64 +56,38 @@ def verify(data: memoryview, *, trust: Sequence[VerifyingKey] = (), since: str |
 class _Check:
     def __init__(self, data: memoryview) -> None:
         self.verdict = Verdict()
-        self._data = data
-        self._members: dict[str, Member] = {}
+        self._contents = Contents(data)
 
     def fault(self, where: str, what: str) -> None:
         if len(self.verdict.faults) < _MOST_FAULTS:
             self.verdict.faults.append(Fault(where, what))
 
-    def stop(self, where: str, what: str) -> _Stop:
-        self.fault(where, what)
-        return _Stop()
-
     def run(self, trust: list[VerifyingKey], since: str | None) -> None:
-        members = read_members(self._data)
-        self._members = {member.name: member for member in members}
-        manifest = self._struct(MANIFEST, Manifest)
-        self._files(members, manifest)
+        self._contents.open()
+        manifest = self._contents.struct(MANIFEST, Manifest)
+        self._files(manifest)
         keys, signer = self._keys(trust)
         checkpoint = self._checkpoint(manifest, keys, signer, trust)
         self._statement(manifest, signer)
-        proof = self._struct(PROOF, Proof)
+        proof = self._contents.struct(PROOF, Proof)
         earlier = self._since(manifest, checkpoint, keys, since)
         self._entries(manifest, proof, checkpoint, earlier)
         self._earlier(proof, checkpoint, earlier)
 
     # --- the small files -------------------------------------------------------------------------------------------
 
-    def _bytes(self, name: str) -> bytes:
-        member = self._members.get(name)
-        if member is None:
-            raise self.stop(name, "it is missing")
-        if member.size > _SMALL or member.method != STORED:
-            raise self.stop(name, "it is not kept as it should be")
-        return b"".join(unpack(self._data, member))
-
-    def _struct(self, name: str, kind: type[Any]) -> Any:
-        text = self._bytes(name)
-        try:
-            return from_text(text, kind)
-        except ValueError as error:
-            raise self.stop(name, str(error)) from None
-
-    def _note(self, name: str) -> str:
-        try:
-            return self._bytes(name).decode()
-        except UnicodeDecodeError:
-            raise self.stop(name, "it is not UTF-8") from None
-
-    def _files(self, members: list[Member], manifest: Manifest) -> None:
+    def _files(self, manifest: Manifest) -> None:
         if not 0 <= manifest.first <= manifest.end <= manifest.size:
-            raise self.stop(MANIFEST, "its numbers make no sense")
+            raise Stop(MANIFEST, "its numbers make no sense")
+        if manifest.end - manifest.first > PART * len(self._contents.names):
+            raise Stop(MANIFEST, "it tells of more entries than so many files can have")
         expected = [*entry_names(manifest.end - manifest.first), PROOF, CHECKPOINT, KEYS, REPORT]
-        if [member.name for member in members] != [*expected, MANIFEST, STATEMENT]:
-            raise self.stop(MANIFEST, "there are files too many or too few, or in another order")
+        if self._contents.names != [*expected, MANIFEST, STATEMENT]:
+            raise Stop(MANIFEST, "there are files too many or too few, or in another order")
         if [packed.name for packed in manifest.files] != expected:
-            raise self.stop(MANIFEST, "it lists other files than there are")
+            raise Stop(MANIFEST, "it lists other files than there are")
         for packed in manifest.files:
-            member = self._members[packed.name]
-            if sha256(self._data[member.begin : member.end]).hexdigest() != packed.sha256:
+            if self._contents.digest(packed.name) != packed.sha256:
                 self.fault(packed.name, "its hash is not the one in the manifest")
         self.verdict.facts |= {
             "origin": manifest.origin,
@@ -136,19 +99,19 @@ class _Check:
         }
 
     def _keys(self, trust: list[VerifyingKey]) -> tuple[list[VerifyingKey], VerifyingKey]:
-        told: Keys = self._struct(KEYS, Keys)
+        told: Keys = self._contents.struct(KEYS, Keys)
         try:
             signers = [(VerifyingKey.parse(signer.key), signer.voucher) for signer in told.signers]
             current = follow(signers)
             witnesses = [VerifyingKey.parse(key) for key in told.witnesses]
         except BadRequestData as error:
-            raise self.stop(KEYS, error.detail) from None
+            raise Stop(KEYS, error.detail) from None
         if any(key.algorithm != COSIGNATURE for key in witnesses) or any(
             key.algorithm == COSIGNATURE for key, _ in signers
         ):
-            raise self.stop(KEYS, "a key of the wrong kind")
+            raise Stop(KEYS, "a key of the wrong kind")
         if len(set(witnesses)) < len(witnesses):
-            raise self.stop(KEYS, "a witness is there twice")
+            raise Stop(KEYS, "a witness is there twice")
         own = [key for key, _ in signers]
         trusted = [key for key in trust if key.algorithm != COSIGNATURE]
         if trusted and not any(key in own for key in trusted):
@@ -164,9 +127,9 @@ class _Check:
         self, manifest: Manifest, keys: list[VerifyingKey], signer: VerifyingKey, trust: list[VerifyingKey]
     ) -> SignedCheckpoint:
         try:
-            signed = read_checkpoint(self._note(CHECKPOINT))
+            signed = read_checkpoint(self._contents.note(CHECKPOINT))
         except BadRequestData as error:
-            raise self.stop(CHECKPOINT, error.detail) from None
+            raise Stop(CHECKPOINT, error.detail) from None
         checkpoint, note = signed.checkpoint, signed.note
         if (checkpoint.origin, checkpoint.size) != (manifest.origin, manifest.size):
             self.fault(CHECKPOINT, "it is of another ledger or another size than the manifest says")
@@ -190,10 +153,10 @@ class _Check:
 
     def _statement(self, manifest: Manifest, signer: VerifyingKey) -> None:
         try:
-            note = read_note(self._note(STATEMENT))
+            note = read_note(self._contents.note(STATEMENT))
         except BadRequestData as error:
-            raise self.stop(STATEMENT, error.detail) from None
-        if note.text != statement(manifest.origin, self._bytes(MANIFEST)):
+            raise Stop(STATEMENT, error.detail) from None
+        if note.text != statement(manifest.origin, self._contents.bytes_of(MANIFEST)):
             self.fault(MANIFEST, "it is not the one that was signed")
         if len(note.signatures) != 1 or not note.signed_by(signer):
             self.fault(STATEMENT, "the ledger's key has not signed it")
@@ -205,21 +168,21 @@ class _Check:
     ) -> None:
         tree = self._tree(proof.left, (0, manifest.first))
         if manifest.first != tree.size:
-            raise self.stop(PROOF, "the hashes before the first entry are not as many as they have to be")
+            raise Stop(PROOF, "the hashes before the first entry are not as many as they have to be")
         tree.grown.clear()
         blocks = Blocks(manifest.first, proof.blocks)
         tally = Tally(manifest.since, manifest.until)
         expected = manifest.first
         mark = earlier.checkpoint.size if earlier is not None else -1
-        for name, number, line in self._lines(manifest):
+        for name, number, line in self._contents.entries(manifest):
             where = f"{name}, line {number} (entry {expected})"
             try:
                 entry = read_entry(line)
                 tally.add(entry)
             except ValueError as error:
-                raise self.stop(where, str(error)) from None
+                raise Stop(where, str(error)) from None
             if entry.seq != expected:
-                raise self.stop(where, f"its number is {entry.seq}, where {expected} has to be")
+                raise Stop(where, f"its number is {entry.seq}, where {expected} has to be")
             if expected == mark:
                 self._stands(tree, earlier)
             tree.push(leaf_hash(line))
@@ -229,7 +192,7 @@ class _Check:
                 tree.grown.clear()
             expected += 1
         if expected != manifest.end:
-            raise self.stop(name, f"it ends before entry {expected}, where {manifest.end} entries have to be")
+            raise Stop(name, f"it ends before entry {expected}, where {manifest.end} entries have to be")
         if blocks.left_over:
             self.fault(PROOF, "there are more blocks than entries")
         if expected == mark:
@@ -240,25 +203,6 @@ class _Check:
             self.fault("entries", f"the id {doubled} is there twice")
         self._report(tally)
 
-    def _lines(self, manifest: Manifest) -> Iterator[tuple[str, int, bytes]]:
-        names = entry_names(manifest.end - manifest.first)
-        for at, name in enumerate(names):
-            member = self._members[name]
-            if member.method != DEFLATED:
-                raise self.stop(name, "it is not kept as it should be")
-            number = 0
-            try:
-                for number, line in enumerate(lines(unpack(self._data, member), _LONGEST), 1):
-                    yield name, number, line
-            except BadContainer:
-                raise
-            except ValueError as error:
-                raise self.stop(name, str(error)) from None
-            if at < len(names) - 1 and number != PART:
-                raise self.stop(name, f"it has {number} lines, where {PART} have to be")
-        if manifest.end == manifest.first:
-            return
-
     def _tree(self, hashes: list[str], span: tuple[int, int]) -> Frontier:
         tree = Frontier()
         self._push(tree, hashes, span)
@@ -268,7 +212,7 @@ class _Check:
         wanted = list(subtrees(span))
         digests = [from_base64(text) or b"" for text in hashes]
         if len(wanted) != len(digests) or any(len(digest) != 32 for digest in digests):
-            raise self.stop(PROOF, f"the hashes of entries {span[0]} to {span[1]} are not as many as they have to be")
+            raise Stop(PROOF, f"the hashes of entries {span[0]} to {span[1]} are not as many as they have to be")
         for (level, _), digest in zip(wanted, digests, strict=True):
             tree.push(digest, level)
 
@@ -282,7 +226,7 @@ class _Check:
             )
 
     def _report(self, tally: Tally) -> None:
-        stated = self._bytes(REPORT)
+        stated = self._contents.bytes_of(REPORT)
         counted = tally.report()
         self.verdict.facts["report"] = counted
         if to_text(counted) == stated:
@@ -308,15 +252,13 @@ class _Check:
         try:
             earlier = read_checkpoint(since)
         except BadRequestData as error:
-            raise self.stop(where, error.detail) from None
+            raise Stop(where, error.detail) from None
         if earlier.checkpoint.origin != manifest.origin:
-            raise self.stop(
-                where, f"that checkpoint is of {earlier.checkpoint.origin}, the bundle of {manifest.origin}"
-            )
+            raise Stop(where, f"that checkpoint is of {earlier.checkpoint.origin}, the bundle of {manifest.origin}")
         if not any(earlier.note.signed_by(key) for key in keys if key.algorithm != COSIGNATURE):
-            raise self.stop(where, "that checkpoint was not signed by a key of this ledger")
+            raise Stop(where, "that checkpoint was not signed by a key of this ledger")
         if earlier.checkpoint.size > manifest.size:
-            raise self.stop(
+            raise Stop(
                 where,
                 f"the ledger was rolled back: it had {earlier.checkpoint.size} entries, here it has {manifest.size}",
             )

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-import struct
 from enum import StrEnum
-from types import TracebackType
-from typing import Self
 
 from gateway import ENTITIES
 from sources import NgsiLdSource
 
-from adapters.testing.serving import Reply, Request, read_request
+from adapters.testing.raw import RawServer, reset_on_close
+from adapters.testing.serving import Reply, Request
 
 HUGE = 3_000_000
 """Bytes; more than the gateway of these tests reads of one source."""
@@ -46,58 +42,23 @@ class Whim(StrEnum):
         return self in (Whim.NONE, Whim.JITTER, Whim.COUNTS_TOO_MANY, Whim.COUNTS_NONE, Whim.CHUNKED)
 
 
-class Area:
+class Area(RawServer):
     """`async with Area() as area:` listens; what it holds (`source`), its `whim` and `delay` (seconds) may change."""
 
     def __init__(self, source: NgsiLdSource) -> None:
+        super().__init__()
         self.source = source
         self.whim = Whim.NONE
         self.delay = 0.0
         self.asked = False
         """Since that was last set to False, for entities."""
-        self.url = ""
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while (request := await read_request(reader)) is not None:
-                whim = Whim.NONE
-                if request.path.startswith(ENTITIES):
-                    self.asked, whim = True, self.whim
-                if self.delay:
-                    await asyncio.sleep(self.delay)
-                if not await self._answer(request, whim, writer):
-                    return
-        except ConnectionError:
-            return
-        finally:
-            # a transport that was closed to its end has no loop any more, and falls over it
-            with contextlib.suppress(AttributeError):
-                writer.transport.abort()
-
-    async def _answer(self, request: Request, whim: Whim, writer: asyncio.StreamWriter) -> bool:
-        """Whether the connection goes on."""
+    async def answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+        whim = Whim.NONE
+        if request.path.startswith(ENTITIES):
+            self.asked, whim = True, self.whim
+        if self.delay:
+            await asyncio.sleep(self.delay)
         reply = misled(self.source(request), whim)
         body, length = reply.body, len(reply.body)
         if whim is Whim.LENGTH_TOO_LONG:
@@ -114,8 +75,7 @@ class Area:
         elif whim is Whim.RESET:
             writer.write(head + body[: length // 2])
             await writer.drain()
-            raw = writer.get_extra_info("socket")
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_on_close(writer)
         elif whim is Whim.JITTER:
             for piece in (head[:9], head[9:], *(body[i : i + 700] for i in range(0, len(body), 700))):
                 writer.write(piece)
