@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class KakehashiError(Exception):
     """Everything that we raise on purpose.
@@ -57,7 +59,11 @@ class UnsupportedMediaType(KakehashiError):
 
 
 class NotAcceptable(KakehashiError):
-    """406."""
+    """406. `available`: the media types that can be had (clause 6.3.4)."""
+
+    def __init__(self, value: str, available: Sequence[str]) -> None:
+        super().__init__(f"this can be had as {', '.join(available)}", field="Accept", value=value)
+        self.available = tuple(available)
 
 
 class ContextNotAvailable(KakehashiError):

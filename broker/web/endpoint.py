@@ -17,8 +17,8 @@ import structlog
 
 from broker.registry.tenants import Tenants
 from broker.web.metrics import Metrics
-from broker.web.negotiation import conformant
-from broker.web.problems import problem
+from broker.web.negotiation import Media, conformant
+from broker.web.problems import media_of, problem
 from schemas.errors import BadRequestData, BodyTooLarge, NoSuchTenant, NotFound
 from schemas.flow import uuid7
 
@@ -48,6 +48,16 @@ class Call:
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    @property
+    def problem_media(self) -> Media:
+        """The media type of an error of this request."""
+        return media_of(self.scope["path"], self.header(b"accept") or "")
+
+    def problem(self, error: Exception) -> Reply:
+        """The error as it leaves."""
+        status, headers, body = problem(error, self.problem_media)
+        return Reply(status, body, headers)
 
     async def body(self, most: int) -> bytes:
         """The whole body; BodyTooLarge beyond `most` bytes, before they are kept."""
@@ -126,24 +136,22 @@ class Endpoint:
             reply = Reply(411)
         elif scope["path"].endswith("\n"):
             # routes are found by regular expressions, whose end is before a last line break, too
-            status, headers, body = problem(NotFound("no path ends in a line break", field="path", value=scope["path"]))
-            reply = Reply(status, body, headers)
+            reply = call.problem(NotFound("no path ends in a line break", field="path", value=scope["path"]))
         else:
             try:
                 if self._prepare is not None:
                     await self._prepare(call.headers)
                 reply = await (handler(call) if tenant is None else self._in_tenant(call, handler, method))
             except Exception as e:
-                status, headers, body = problem(e)
-                reply = Reply(status, body, headers)
+                reply = call.problem(e)
                 # that a loop ended is as it should be
-                if status >= 500 and status != 508:
+                if reply.status >= 500 and reply.status != 508:
                     log.error(
                         "request_failed",
                         request=str(call.request),
                         route=self.name,
-                        status=status,
-                        exc_info=None if status in (503, 504) else e,
+                        status=reply.status,
+                        exc_info=None if reply.status in (503, 504) else e,
                     )
         reply.headers.append((b"x-request-id", str(call.request).encode()))
         if tenant:

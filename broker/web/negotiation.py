@@ -17,6 +17,7 @@ class Media(StrEnum):
     TURTLE = "text/turtle"
     RDF_XML = "application/rdf+xml"
     HTML = "text/html"
+    PROBLEM = "application/problem+json"
 
 
 ENTITIES = (Media.JSON, Media.JSONLD, Media.GEOJSON)
@@ -40,8 +41,15 @@ def choose(accept: str, offered: tuple[Media, ...]) -> Media:
         if quality > 0 and (best is None or quality > best[0]):
             best = (quality, media)
     if best is None:
-        raise NotAcceptable(f"this can be had as {', '.join(offered)}", field="Accept", value=accept)
+        raise NotAcceptable(accept, offered)
     return best[1]
+
+
+def names(accept: str, media: Media) -> bool:
+    """True if a media type is asked for by its own name; a range such as `*/*` does not."""
+    return media in accept.lower() and any(
+        name == media and quality > 0 for name, quality in (_range(part) for part in accept.split(",")[:50])
+    )
 
 
 def _range(part: str) -> tuple[str, float]:

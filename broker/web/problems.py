@@ -1,4 +1,4 @@
-"""The one table from exception to status, and problem details (RFC 7807; NGSI-LD clauses 5.5.2, 6.3.2)."""
+"""The one table from exception to status, and problem details (RFC 7807; NGSI-LD clauses 5.5.2, 5.5.3, 6.3.2)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from typing import Any
 
 import orjson
 
+from broker.web.negotiation import Media, names
 from schemas import errors as e
 
 _ETSI = "https://uri.etsi.org/ngsi-ld/errors/"
+
+_NGSI_LD = ("/ngsi-ld/", "/.well-known/ngsi-ld")
 
 TABLE: dict[type[e.KakehashiError], tuple[int, str, str]] = {
     e.InvalidRequest: (400, _ETSI + "InvalidRequest", "Invalid request"),
@@ -43,6 +46,16 @@ TABLE: dict[type[e.KakehashiError], tuple[int, str, str]] = {
 Headers = list[tuple[bytes, bytes]]
 
 
+def media_of(path: str, accept: str = "") -> Media:
+    """The media type of a problem. Clause 5.5.3 wants plain JSON; our own API and who names it get RFC 7807's."""
+    return Media.JSON if is_ngsi_ld(path) and not names(accept, Media.PROBLEM) else Media.PROBLEM
+
+
+def is_ngsi_ld(path: str) -> bool:
+    """True if the path is NGSI-LD's, by which errors are plain JSON."""
+    return path.startswith(_NGSI_LD)
+
+
 def row(error: e.KakehashiError) -> tuple[int, str, str]:
     """Status, problem type and title: the row of the nearest class."""
     for cls in type(error).__mro__:
@@ -62,11 +75,16 @@ def document(error: e.KakehashiError) -> dict[str, Any]:
             body[name] = given
     if isinstance(error, e.QuotaExceeded):
         body["reset"] = error.reset
+    if isinstance(error, e.NotAcceptable):
+        body["available"] = list(error.available)
     return body
 
 
-def problem(error: Exception) -> tuple[int, Headers, bytes]:
-    """Status, headers and body for an error. What we did not raise on purpose says nothing of its cause."""
+def problem(error: Exception, media: Media) -> tuple[int, Headers, bytes]:
+    """Status, headers and body for an error. What we did not raise on purpose says nothing of its cause.
+
+    `media`: as of `media_of`.
+    """
     if not isinstance(error, e.KakehashiError):
         body = {
             "type": _ETSI + "InternalError",
@@ -74,12 +92,12 @@ def problem(error: Exception) -> tuple[int, Headers, bytes]:
             "status": 500,
             "detail": "a fault of the gateway; it is in the log under this request's id",
         }
-        return 500, [(b"content-type", b"application/problem+json")], orjson.dumps(body)
+        return 500, [(b"content-type", media.encode())], orjson.dumps(body)
     status = row(error)[0]
     if status == 415:
         # clause 6.3.4: just the status
         return status, [(b"accept", b"application/json, application/ld+json")], b""
-    headers: Headers = [(b"content-type", b"application/problem+json")]
+    headers: Headers = [(b"content-type", media.encode())]
     if status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="kakehashi"'))
     if isinstance(error, e.QuotaExceeded):

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from broker.web.negotiation import Media
 from broker.web.problems import document
 from schemas.errors import InvalidRequest, UriTooLong
 
@@ -72,7 +73,7 @@ class BoundedProtocol(HttpToolsProtocol):
         body = orjson.dumps(problem)
         headers = [
             *self.server_state.default_headers,
-            (b"content-type", b"application/problem+json"),
+            (b"content-type", Media.JSON.encode()),
             (b"content-length", str(len(body)).encode()),
             (b"connection", b"close"),
         ]

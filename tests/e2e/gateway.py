@@ -23,6 +23,14 @@ from broker.web.protocol import BoundedProtocol
 
 ENTITIES = "/ngsi-ld/v1/entities"
 PROBLEM = "application/problem+json"
+"""The media type of errors of our own API."""
+NGSI_LD_PROBLEM = "application/json"
+"""That of errors below `/ngsi-ld/` (clause 5.5.3), and of what can't be read as HTTP."""
+
+
+def problem_media(path: str) -> str:
+    """The media type of an error at `path`."""
+    return NGSI_LD_PROBLEM if path.startswith(("/ngsi-ld/", "/.well-known/ngsi-ld")) else PROBLEM
 
 
 class Gateway:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from gateway import ENTITIES, PROBLEM, Gateway, execute, fetch, fresh_database, run, settings
+from gateway import ENTITIES, NGSI_LD_PROBLEM, Gateway, execute, fetch, fresh_database, problem_media, run, settings
 from sources import Host, NgsiLdSource
 
 from broker.store.database import Database
@@ -99,7 +99,7 @@ def closed(postgres_url: str, tmp_path_factory: pytest.TempPathFactory, host: Ho
 @pytest.mark.parametrize("who", [None, "wrong", "off"])
 def test_without_a_key_it_is_401_and_says_how_to_get_one(closed: Closed, who: str | None, path: str) -> None:
     answer = closed.get(who, path)
-    assert (answer.status_code, answer.headers["content-type"]) == (401, PROBLEM)
+    assert (answer.status_code, answer.headers["content-type"]) == (401, problem_media(path))
     assert "kakehashi service add" in answer.json()["detail"]
     assert answer.headers["www-authenticate"].startswith("Bearer")
     assert "kakehashi-flow" not in answer.headers
@@ -142,7 +142,7 @@ def test_a_key_in_either_header(closed: Closed) -> None:
 def test_a_service_may_not_administer(closed: Closed, method: str, path: str) -> None:
     headers = {"authorization": f"Bearer {closed.keys['app']}"}
     answer = closed.gateway.client.request(method, path, json={}, headers=headers)
-    assert (answer.status_code, answer.headers["content-type"]) == (403, PROBLEM)
+    assert (answer.status_code, answer.headers["content-type"]) == (403, problem_media(path))
     assert "key of its own" in answer.json()["detail"]
 
 
@@ -254,7 +254,7 @@ def test_the_same_key_for_another_request_is_422_without_data(closed: Closed) ->
         closed.get("app", f"{ENTITIES}/{SHELTER['id']}", headers=key, attrs="capacity"),
         closed.get("app", headers=key | {"accept": "application/geo+json"}),
     ):
-        assert (changed.status_code, changed.headers["content-type"]) == (422, PROBLEM)
+        assert (changed.status_code, changed.headers["content-type"]) == (422, NGSI_LD_PROBLEM)
         assert "capacity" not in changed.text
         assert "kakehashi-flow" not in changed.headers
     assert closed.get("nightly", headers=key).status_code == 200, "another client's key is another key"
@@ -277,7 +277,7 @@ def test_without_a_database_no_byte_leaves(closed: Closed) -> None:
         for _ in range(3):
             began = time.monotonic()
             answer = closed.get("app")
-            assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)
+            assert (answer.status_code, answer.headers["content-type"]) == (503, NGSI_LD_PROBLEM)
             assert time.monotonic() - began < 1.5
             assert "capacity" not in answer.text
             assert "kakehashi-flow" not in answer.headers

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from gateway import ENTITIES, PROBLEM, Gateway
+from gateway import ENTITIES, NGSI_LD_PROBLEM, PROBLEM, Gateway
 
 from broker.web.counted import Counted
 from broker.web.metrics import Metrics
@@ -34,8 +34,8 @@ def test_problems_have_one_too(gateway: Gateway) -> None:
         gateway.client.post("/platforms", content=b" " * (gateway.settings.max_body_bytes + 1)),
     ]
     assert [a.status_code for a in answers] == [404, 400, 400, 400, 413]
+    assert [a.headers["content-type"] for a in answers] == [NGSI_LD_PROBLEM, *[PROBLEM] * 4]
     for answer in answers:
-        assert answer.headers["content-type"] == PROBLEM
         assert UUID(answer.headers["x-request-id"])
 
 
@@ -44,7 +44,7 @@ def test_a_line_break_at_the_end_is_part_of_the_path(gateway: Gateway) -> None:
     assert gateway.client.post(ENTITIES, json=entity).status_code == 201
     path = f"{ENTITIES}/{entity['id']}"
     for answer in (gateway.client.get(f"{path}%0A"), gateway.client.delete(f"{path}%0A")):
-        assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, NGSI_LD_PROBLEM)
     assert gateway.client.delete(path).status_code == 204
 
 

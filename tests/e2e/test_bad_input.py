@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from gateway import ENTITIES, PROBLEM, Gateway, Space
+from gateway import ENTITIES, NGSI_LD_PROBLEM, PROBLEM, Gateway, Space
 from sources import Host
 
 from adapters.testing.faults import Fault, FaultServer
@@ -71,7 +71,7 @@ BAD: list[tuple[str, str]] = [
 def test_bad_query_names_the_parameter(gateway: Gateway, query: str, field: str) -> None:
     status, headers, body = raw_get(gateway, f"{ENTITIES}?{query}")
     assert status == 400, body
-    assert headers["content-type"] == PROBLEM
+    assert headers["content-type"] == NGSI_LD_PROBLEM
     problem = loads(body)
     assert problem["field"] == field
     assert problem["type"] in (ETSI + "BadRequestData", ETSI + "InvalidRequest")
@@ -97,20 +97,20 @@ def test_bad_query_names_the_parameter(gateway: Gateway, query: str, field: str)
 def test_bad_header_names_the_header(gateway: Gateway, name: str, value: str, field: str, status: int) -> None:
     got, headers, body = raw_get(gateway, f"{ENTITIES}?type=T", {name: value})
     assert got == status, body
-    assert headers["content-type"] == PROBLEM
+    assert headers["content-type"] == NGSI_LD_PROBLEM
     assert loads(body)["field"] == field
 
 
 @pytest.mark.parametrize("entity_id", ["x", "urn", "urn:%20", "%ff", "urn:ngsi-ld:a%00b", "urn:<x>"])
 def test_retrieve_of_what_is_no_uri(gateway: Gateway, entity_id: str) -> None:
     status, headers, body = raw_get(gateway, f"{ENTITIES}/{entity_id}")
-    assert (status, headers["content-type"]) == (400, PROBLEM), body
+    assert (status, headers["content-type"]) == (400, NGSI_LD_PROBLEM), body
     assert loads(body)["field"] == "id"
 
 
 def test_q_that_is_nested_too_deep_is_too_complex(gateway: Gateway) -> None:
     status, headers, body = raw_get(gateway, f"{ENTITIES}?type=T&q=" + "(" * 500 + "a" + ")" * 500)
-    assert (status, headers["content-type"]) == (403, PROBLEM)
+    assert (status, headers["content-type"]) == (403, NGSI_LD_PROBLEM)
     assert loads(body)["type"] == ETSI + "TooComplexQuery"
     assert loads(body)["field"] == "q"
 
@@ -118,7 +118,7 @@ def test_q_that_is_nested_too_deep_is_too_complex(gateway: Gateway) -> None:
 @pytest.mark.parametrize("size", [40_000, 100_000, 200_000, 10_000_000])
 def test_query_string_that_is_too_long_is_414(gateway: Gateway, size: int) -> None:
     status, headers, body = raw_get(gateway, f"{ENTITIES}?type=T&q=" + "a" * size)
-    assert (status, headers["content-type"]) == (414, PROBLEM)
+    assert (status, headers["content-type"]) == (414, NGSI_LD_PROBLEM)
     assert loads(body)["field"] == "query string"
     assert gateway.client.get("/health/live").status_code == 200
 
@@ -126,7 +126,7 @@ def test_query_string_that_is_too_long_is_414(gateway: Gateway, size: int) -> No
 @pytest.mark.parametrize("headers", [{"x-long": "a" * 300_000}, {f"x-{n}": "a" * 1000 for n in range(300)}])
 def test_headers_without_an_end_are_431(gateway: Gateway, headers: dict[str, str]) -> None:
     status, answered, body = raw_get(gateway, f"{ENTITIES}?type=T", headers)
-    assert (status, answered["content-type"]) == (431, PROBLEM)
+    assert (status, answered["content-type"]) == (431, NGSI_LD_PROBLEM)
     assert loads(body)["field"] == "headers"
 
 
@@ -149,13 +149,35 @@ def test_what_is_no_http_is_a_problem_too(gateway: Gateway, sent: bytes) -> None
             answer += chunk
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
-    assert PROBLEM.encode() in head
+    assert NGSI_LD_PROBLEM.encode() in head
     assert loads(body)["status"] == 400
+
+
+def test_who_names_problem_json_gets_it(gateway: Gateway) -> None:
+    for path in (f"{ENTITIES}/urn:x:none", f"{ENTITIES}?type=T&limit=x", "/ngsi-ld/v1/nothing"):
+        asked = gateway.client.get(path, headers={"accept": f"application/json, {PROBLEM}"})
+        assert (asked.status_code >= 400, asked.headers["content-type"]) == (True, PROBLEM)
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/geo+json", PROBLEM])
+def test_what_can_be_had_is_told_with_406(gateway: Gateway, accept: str) -> None:
+    answer = gateway.client.get("/ngsi-ld/v1/types", headers={"accept": accept})
+    assert answer.status_code == 406
+    assert answer.headers["content-type"] == (PROBLEM if accept == PROBLEM else NGSI_LD_PROBLEM)
+    assert answer.json()["available"] == ["application/json", "application/ld+json"]
+
+
+@pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "application/geo+json"])
+def test_415_and_411_are_bare(gateway: Gateway, media: str) -> None:
+    answer = gateway.client.post(ENTITIES, content=b"{}", headers={"content-type": media})
+    assert (answer.status_code, answer.content, "content-type" in answer.headers) == (415, b"", False)
+    unmeasured = gateway.client.post(ENTITIES, content=iter([b"{}"]), headers={"content-type": media})
+    assert (unmeasured.status_code, unmeasured.content) == (411, b"")
 
 
 def test_unknown_paths_and_methods(gateway: Gateway) -> None:
     missing = gateway.client.get("/ngsi-ld/v1/nothing")
-    assert (missing.status_code, missing.headers["content-type"]) == (404, PROBLEM)
+    assert (missing.status_code, missing.headers["content-type"]) == (404, NGSI_LD_PROBLEM)
     refused = gateway.client.request("PATCH", ENTITIES)
     assert refused.status_code == 405
     assert "GET" in refused.headers["allow"]
@@ -165,7 +187,7 @@ def test_context_that_is_not_there_is_504_soon(space: Space, host: Host) -> None
     server = host.serve(lambda request: Reply(b"", 404))
     answer = space.get(type="T", headers=linked(server.url + "/context.jsonld"))
     assert answer.status_code == 504
-    assert answer.headers["content-type"] == PROBLEM
+    assert answer.headers["content-type"] == NGSI_LD_PROBLEM
     problem = answer.json()
     assert problem["type"] == ETSI + "LdContextNotAvailable"
     assert problem["field"] == "@context"

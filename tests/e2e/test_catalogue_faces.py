@@ -11,7 +11,7 @@ from typing import Any
 import ckanapi
 import openpyxl
 import pytest
-from gateway import Gateway, fresh_database, run, settings
+from gateway import PROBLEM, Gateway, fresh_database, run, settings
 from gateway import fetch as fetch_rows
 from rdflib import Graph
 from sources import Host
@@ -242,7 +242,7 @@ def test_a_client_that_goes_away_is_recorded_with_what_it_took(catalogue: Gatewa
 def test_what_can_not_be_shown_or_had_says_why(catalogue: Gateway, file: str) -> None:
     answer = fetch(catalogue, file, "preview")
     assert answer.status_code in (403, 502)
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["content-type"] == PROBLEM
 
 
 def test_a_file_that_can_not_be_had_costs_quality_until_it_is_there_again(catalogue: Gateway) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gateway import ENTITIES, PROBLEM, Space
+from gateway import ENTITIES, NGSI_LD_PROBLEM, Space
 from sources import Entity, Host, NgsiLdSource
 
 NGSI = "/ngsi-ld/v1"
@@ -181,7 +181,7 @@ def test_a_context_in_the_body_of_a_query(held: Space) -> None:
 def test_bad_queries(held: Space, document: Any, params: dict[str, str], field: str) -> None:
     answer = post(held, document, **params)
     assert answer.status_code == 400
-    assert answer.headers["content-type"] == PROBLEM
+    assert answer.headers["content-type"] == NGSI_LD_PROBLEM
     assert answer.json()["field"] == field
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from gateway import ENTITIES, Gateway
+from gateway import ENTITIES, NGSI_LD_PROBLEM, Gateway
 from nodes import Json, Node, only, room
 from sources import Host
 
@@ -219,7 +219,7 @@ def test_the_failure_of_the_only_holder(here: Node, there: Node, host: Host, sta
     here.register(there, "redirect", at=server.url)
     told = here.send("PATCH", ONE + "/attrs", HEAT)
     assert told.status_code == expected, told.text
-    assert told.headers["content-type"] == "application/problem+json"
+    assert told.headers["content-type"] == NGSI_LD_PROBLEM
     assert asked[-1].headers["via"].startswith("1.1 ")
 
 

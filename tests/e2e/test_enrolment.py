@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 import pytest
-from gateway import ENTITIES, PROBLEM, Gateway, Space, settings
+from gateway import ENTITIES, NGSI_LD_PROBLEM, PROBLEM, Gateway, Space, settings
 from sources import Entity, Host, NgsiLdSource
 
 from adapters.testing.faults import Fault, FaultServer
@@ -346,7 +346,7 @@ def test_patch_and_retrieve_of_a_registration(space: Space, source: str, host: H
 )
 def test_a_registration_that_is_wrong(space: Space, source: str, members: dict[str, Any], field: str) -> None:
     answer = post(space, registration(space, source, **members))
-    assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM)
+    assert (answer.status_code, answer.headers["content-type"]) == (400, NGSI_LD_PROBLEM)
     assert answer.json()["field"] == field
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from gateway import ENTITIES, PROBLEM, Space
+from gateway import ENTITIES, NGSI_LD_PROBLEM, Space
 from sources import Entity, Host, NgsiLdSource
 
 MAPS = "/ngsi-ld/v1/entityMaps"
@@ -128,7 +128,7 @@ def test_another_question_is_not_answered_from_the_map(held: Held) -> None:
     location = held.query(entityMap="true").headers[HEADER]
     for params in ({"q": "size==1"}, {"type": "Room"}):
         refused = held.query(location, **params)
-        assert (refused.status_code, refused.headers["content-type"]) == (400, PROBLEM)
+        assert (refused.status_code, refused.headers["content-type"]) == (400, NGSI_LD_PROBLEM)
         assert refused.json()["field"] == "NGSILD-EntityMap"
     along = held.query(entityMap="true", join="inline", q="next{size}==1")
     assert (along.status_code, along.json()["field"]) == (422, "q")

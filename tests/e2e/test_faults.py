@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway import ENTITIES, Gateway, Space
+from gateway import ENTITIES, NGSI_LD_PROBLEM, Gateway, Space
 from sources import Entity, Host, NgsiLdSource
 
 from adapters.testing.faults import Fault, FaultServer
@@ -272,7 +272,7 @@ def test_a_request_that_has_been_here_is_508(siblings: Space, host: Host) -> Non
     assert via.endswith(f".{siblings.tenant}")
     answer = siblings.get(type="Crowd", headers={"via": f"1.1 someone, {via}"})
     assert answer.status_code == 508
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["content-type"] == NGSI_LD_PROBLEM
     assert "kakehashi-flow" not in answer.headers
     passed = siblings.get(type="Crowd", headers={"via": "1.1 someone"})
     assert passed.status_code == 200

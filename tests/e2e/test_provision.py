@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from gateway import ENTITIES, PROBLEM, Space
+from gateway import ENTITIES, NGSI_LD_PROBLEM, Space
 
 BATCH = "/ngsi-ld/v1/entityOperations/"
 NULL = "urn:ngsi-ld:null"
@@ -114,7 +114,7 @@ def test_the_type_selector_guards_every_change(local: Local) -> None:
         ("DELETE", one, None),
     ):
         answer = local.ask(method, path, body, type="Toilet")
-        assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM), (method, path)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, NGSI_LD_PROBLEM), (method, path)
     assert local.get(uri)["a"]["value"] == 1
     assert local.ask("DELETE", one, type="Toilet,Shelter").status_code == 204
 
@@ -173,7 +173,7 @@ def test_what_is_wrong_is_said_and_changes_nothing(local: Local) -> None:
     ):
         answer = local.ask(method, path, body, **params)
         assert answer.status_code == status, (method, path, body, params, answer.text)
-        assert answer.headers["content-type"] == PROBLEM
+        assert answer.headers["content-type"] == NGSI_LD_PROBLEM
         assert answer.json()["title"]
     assert local.get(uri) == {"id": uri, "type": "Shelter", "a": prop(1)}
 

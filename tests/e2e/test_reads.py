@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 import httpx2
 import pytest
-from gateway import ENTITIES, PROBLEM, Space
+from gateway import ENTITIES, NGSI_LD_PROBLEM, Space
 from sources import Entity, Host, NgsiLdSource
 
 
@@ -170,7 +170,7 @@ def test_retrieve_one_and_none(space: Space, host: Host) -> None:
     assert found.json() == shelter(7)
     assert len(found.headers["kakehashi-flow"].split(", ")) == 2
     missing = space.get(f"{ENTITIES}/urn:ngsi-ld:Shelter:999")
-    assert (missing.status_code, missing.headers["content-type"]) == (404, PROBLEM)
+    assert (missing.status_code, missing.headers["content-type"]) == (404, NGSI_LD_PROBLEM)
     assert missing.json()["type"].endswith("ResourceNotFound")
     assert len(missing.headers["kakehashi-flow"].split(", ")) == 2, "sources were asked, so flows are recorded"
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 from forms_of_private_addresses import hosts
-from gateway import ENTITIES, PROBLEM, Gateway, fresh_database, settings
+from gateway import ENTITIES, Gateway, fresh_database, problem_media, settings
 
 from adapters.exchange import SourceContext
 from adapters.guard import Guard
@@ -67,7 +67,7 @@ def gateway(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def refused(answer: httpx2.Response) -> bool:
-    return 400 <= answer.status_code < 600 and answer.headers["content-type"] == PROBLEM
+    return 400 <= answer.status_code < 600 and answer.headers["content-type"] == problem_media(answer.request.url.path)
 
 
 def test_there_are_three_hundred_forms() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
-from gateway import ENTITIES, PROBLEM, Space, fetch, run
+from gateway import ENTITIES, NGSI_LD_PROBLEM, Space, fetch, run
 
 TEMPORAL = "/ngsi-ld/v1/temporal/entities"
 QUERY = "/ngsi-ld/v1/temporal/entityOperations/query"
@@ -54,7 +54,7 @@ def minutes(count: int, hour: int = 0) -> list[dict[str, Any]]:
 
 def problem(answer: httpx2.Response, status: int, field: str) -> None:
     assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == PROBLEM
+    assert answer.headers["content-type"] == NGSI_LD_PROBLEM
     assert answer.json()["field"] == field
 
 
@@ -234,7 +234,7 @@ def test_a_question_may_not_be_too_wide(evolutions: Evolutions) -> None:
 )
 def test_bad_query_documents(evolutions: Evolutions, body: Any) -> None:
     answer = evolutions("POST", QUERY, body)
-    assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM)
+    assert (answer.status_code, answer.headers["content-type"]) == (400, NGSI_LD_PROBLEM)
 
 
 def test_what_is_read_is_metered(evolutions: Evolutions) -> None:

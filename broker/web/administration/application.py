@@ -22,7 +22,7 @@ from broker.web.catalog.routes import catalog_routes
 from broker.web.endpoint import fold
 from broker.web.openapi.document import DocumentedApp
 from broker.web.parts import Parts
-from broker.web.problems import problem
+from broker.web.problems import media_of, problem
 from broker.web.reading import Reader
 from schemas.errors import BodyTooLarge, InvalidRequest, KakehashiError, NotFound
 from schemas.roles import Role
@@ -93,7 +93,8 @@ class _Metered:
 
 
 async def _problem(request: Request, error: Exception) -> Response:
-    status, headers, body = problem(error)
+    media = media_of(request.scope["path"], request.headers.get("accept", ""))
+    status, headers, body = problem(error, media)
     return Response(body, status, {k.decode(): v.decode() for k, v in headers})
 
 

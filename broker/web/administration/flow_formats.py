@@ -48,7 +48,7 @@ def choose_format(asked: str | None, accept: str) -> FlowFormat:
     wanted = {format_: _quality(media, ranges) for format_, media in MEDIA.items()}
     best = max(wanted, key=lambda format_: wanted[format_])
     if wanted[best] <= 0:
-        raise NotAcceptable(f"This can be had as {', '.join(MEDIA.values())}.", field="Accept", value=accept)
+        raise NotAcceptable(accept, tuple(MEDIA.values()))
     return best
 
 

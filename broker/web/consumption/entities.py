@@ -13,7 +13,6 @@ from broker.federation.engine import Result
 from broker.gateway.gateway import Delivery, Envelope, Gateway
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import Media, preferred, prefers_plain
-from broker.web.problems import problem
 from broker.web.reading import Reader, accepted, tenant
 from broker.web.rendering import amended, needs_objects, render_list, render_one, widened, writable
 from schemas.errors import NotFound, SourceTooLarge
@@ -93,10 +92,12 @@ class EntityReads:
         envelope = self._reader.envelope(call, caller)
         asked = widened(query, rendering)
         delivery = await self._gateway.read(asked, envelope, build=needs_objects(query, rendering))
-        return told_one(delivery, asked, query, rendering, media)
+        return told_one(call, delivery, asked, query, rendering, media)
 
 
-def told_one(delivery: Delivery, asked: EntityQuery, query: EntityQuery, rendering: Rendering, media: Media) -> Reply:
+def told_one(
+    call: Call, delivery: Delivery, asked: EntityQuery, query: EntityQuery, rendering: Rendering, media: Media
+) -> Reply:
     """One entity as it leaves, or that there is none. `asked`: as of `told`."""
     result = delivery.result
     headers = _headers(delivery, media, rendering, query.context)
@@ -114,9 +115,9 @@ def told_one(delivery: Delivery, asked: EntityQuery, query: EntityQuery, renderi
         body = b""
     if not body:
         detail = "no source that answered knows this entity"
-        status, problem_headers, body = problem(NotFound(detail, field="id", value=query.ids[0], clause="5.7.1"))
-        kept = [h for h in headers if h[0] not in (b"content-type", b"link")]
-        return Reply(status, body, [*kept, *problem_headers])
+        missing = call.problem(NotFound(detail, field="id", value=query.ids[0], clause="5.7.1"))
+        missing.headers[:0] = [h for h in headers if h[0] not in (b"content-type", b"link")]
+        return missing
     return Reply(203 if altered else 200, body, headers)
 
 

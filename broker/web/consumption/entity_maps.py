@@ -126,7 +126,7 @@ class EntityMapReads:
         stored = await parts.find(self._store, named, query.tenant, caller)
         digest = parts.digest(params | {"": query.ids[0]}, context, _FREE)
         stored, delivery = await self._mapped.one(stored, query, asked, envelope, digest, parts.lifetime(own))
-        reply = told_one(delivery, asked, query, rendering, media)
+        reply = told_one(call, delivery, asked, query, rendering, media)
         reply.headers.append(parts.location(stored))
         return reply
 

@@ -68,6 +68,11 @@ SCHEMAS: dict[str, Json] = {
             "field": {"type": "string"},
             "value": {"type": "string"},
             "clause": {"type": "string"},
+            "available": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "With 406: the media types that can be had.",
+            },
         },
     },
     "Entity": {

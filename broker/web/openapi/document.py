@@ -9,11 +9,13 @@ from typing import Any
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, Response
 
+from broker.web.negotiation import Media
 from broker.web.openapi.answers import RESPONSE_HEADERS, SCHEMAS
 from broker.web.openapi.model import Answer, Content, Json, Operation
 from broker.web.openapi.operations import OPERATIONS
 from broker.web.openapi.page import choose_language, render_docs
 from broker.web.openapi.parameters import PARAMETERS
+from broker.web.problems import is_ngsi_ld
 
 _COMPONENTS = "#/components/schemas/"
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -81,7 +83,9 @@ def document_ngsi_ld(openapi: Json) -> Json:
     components["headers"] = deepcopy(RESPONSE_HEADERS)
     components["parameters"] = deepcopy(PARAMETERS)
     components["securitySchemes"] = deepcopy(_SECURITY)
-    components["responses"] = {f"Problem{status}": _problem(status) for status in _all_faults()}
+    components["responses"] = {
+        _name_of(status, ngsi_ld): _problem(status, ngsi_ld) for status in _all_faults() for ngsi_ld in (False, True)
+    }
     _lift_definitions(document, schemas)
     merged: Json = {}
     for told in OPERATIONS:
@@ -123,7 +127,7 @@ def _operation(told: Operation) -> Json:
         "description": told.description,
         "x-description-ja": told.description_ja,
         "responses": {str(status): _answer(answer) for status, answer in told.answers.items()}
-        | _problems(_faults_of(told)),
+        | _problems(_faults_of(told), ngsi_ld=is_ngsi_ld(told.path)),
         "security": deepcopy(_EITHER) if told.key else [],
     }
     if told.key:
@@ -164,17 +168,23 @@ def _all_faults() -> list[int]:
     return sorted({status for told in OPERATIONS for status in _faults_of(told)} | {*_ALWAYS, *_OF_PATHS, *_OF_CHANGES})
 
 
-def _problems(statuses: tuple[int, ...]) -> Json:
-    return {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(statuses)}
+def _problems(statuses: tuple[int, ...], *, ngsi_ld: bool) -> Json:
+    return {str(s): {"$ref": f"#/components/responses/{_name_of(s, ngsi_ld)}"} for s in sorted(statuses)}
 
 
-def _problem(status: int) -> Json:
+def _name_of(status: int, ngsi_ld: bool) -> str:
+    return f"NgsiLdProblem{status}" if ngsi_ld else f"Problem{status}"
+
+
+def _problem(status: int, ngsi_ld: bool) -> Json:
     if status in (411, 415):
         # clause 6.3.4: without a body
         return {"description": HTTPStatus(status).phrase}
+    # clause 5.5.3: plain JSON, unless who asks names the other
+    media = (Media.JSON, Media.PROBLEM) if ngsi_ld else (Media.PROBLEM,)
     return {
         "description": HTTPStatus(status).phrase,
-        "content": {"application/problem+json": {"schema": {"$ref": _COMPONENTS + "Problem"}}},
+        "content": {str(m): {"schema": {"$ref": _COMPONENTS + "Problem"}} for m in media},
     }
 
 
@@ -191,7 +201,7 @@ def _complete(operation: Json, *, has_hole: bool, changes: bool) -> None:
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
     faults = _ALWAYS + (_OF_PATHS if has_hole else ()) + (_OF_CHANGES if changes else ())
-    for status, problem in _problems(faults).items():
+    for status, problem in _problems(faults, ngsi_ld=False).items():
         responses.setdefault(status, problem)
 
 

@@ -13,7 +13,7 @@ from broker.gateway.gateway import Envelope, Gateway
 from broker.registry.source import Source
 from broker.store.entities import Entities
 from broker.web.endpoint import Call, Reply
-from broker.web.problems import document, problem
+from broker.web.problems import document
 from broker.web.provision.shares import Share, answered, told
 from broker.web.reading import Reader, tenant
 from schemas.errors import Conflict, KakehashiError, NotFound, SourceLoop
@@ -62,17 +62,18 @@ class Distribution:
         """Do a write on one entity. `done`: the answer where all of it succeeded; `attributes`: the operation tells in
         an UpdateResult of what did not, not in a BatchOperationResult."""
         sources = self.sources(call, params)
+        media = call.problem_media
         parts = None
         if sources:
             parts = split(await self._typed(call, write, sources), sources)
         if parts is None or not parts.parts:
             refused = await local(write.body)
-            return answered(write, [Share(None, frozenset(write.members), refused=refused)], done, attributes)
+            return answered(write, [Share(None, frozenset(write.members), refused=refused)], done, attributes, media)
         here, sent = await asyncio.gather(self._here(parts, write, local), self.send(call, parts.parts, write))
         shares = [*here, *sent]
         if not shares:
-            return _failed(SourceLoop("every source that holds it has been asked already"))
-        return answered(write, shares, done, attributes)
+            return call.problem(SourceLoop("every source that holds it has been asked already"))
+        return answered(write, shares, done, attributes, media)
 
     async def _typed(self, call: Call, write: Write, sources: Sequence[Source]) -> Write:
         """With the types that the entity has here, if any: a fragment need not tell them all."""
@@ -136,8 +137,3 @@ class Distribution:
 def _looped(one: Sent) -> bool:
     """Who shares what all hold has seen the request already: that is no failure of it."""
     return isinstance(one.error, SourceLoop) and not one.part.alone
-
-
-def _failed(error: KakehashiError) -> Reply:
-    status, headers, body = problem(error)
-    return Reply(status, body, headers)

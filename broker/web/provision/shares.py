@@ -11,6 +11,7 @@ import orjson
 
 from broker.federation.forward import Sent
 from broker.web.endpoint import Reply
+from broker.web.negotiation import Media
 from broker.web.problems import document
 from broker.web.protocol import LOCATION
 from schemas.errors import SourceError
@@ -18,7 +19,6 @@ from schemas.ngsi_ld.registration import registration_id
 from schemas.ngsi_ld.write import Write
 
 JSON = (b"content-type", b"application/json")
-PROBLEM = (b"content-type", b"application/problem+json")
 _ERRORS = "https://uri.etsi.org/ngsi-ld/errors/"
 _PASSED = (404, 409, 504, 508)
 """Statuses of the one source that holds it which are ours, too; any other failure of it is a 502 (clause 6.3.17)."""
@@ -79,20 +79,21 @@ def problem_of(status: int, given: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def answered(write: Write, shares: Sequence[Share], done: Reply, attributes: bool) -> Reply:
-    """All of it done: `done`. Nothing of it, and only one was to do it: its problem. Else 207 with what failed."""
+def answered(write: Write, shares: Sequence[Share], done: Reply, attributes: bool, media: Media) -> Reply:
+    """All of it done: `done`. Nothing of it, and only one was to do it: its problem, as `media`. Else 207 with what
+    failed."""
     failures = [share for share in shares if share.failed]
     if not failures:
         return done
     sole = failures[0] if len(shares) == 1 or all(share.unoffered for share in shares) else None
     if sole is not None and sole.problem is not None and sole.problem["status"] != _PARTIAL:
-        return _problem(sole)
+        return _problem(sole, media)
     body = _update_result(write, shares) if attributes else _batch_result(write, shares)
     kept = [header for header in done.headers if header[0] == LOCATION]
     return Reply(_PARTIAL, orjson.dumps(body), [JSON, *kept])
 
 
-def _problem(share: Share) -> Reply:
+def _problem(share: Share, media: Media) -> Reply:
     body = dict(share.problem or {})
     status = int(body["status"])
     if share.source is not None and not share.unoffered and status not in _PASSED:
@@ -100,7 +101,7 @@ def _problem(share: Share) -> Reply:
             said = ": ".join(str(body[name]) for name in ("title", "detail") if body.get(name))
             body = document(SourceError(f"{share.source} refused it ({status}): {said}"))
         status = 502
-    return Reply(status, orjson.dumps(body), [PROBLEM])
+    return Reply(status, orjson.dumps(body), [(b"content-type", media.encode())])
 
 
 def _batch_result(write: Write, shares: Sequence[Share]) -> dict[str, Any]:

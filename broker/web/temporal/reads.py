@@ -11,7 +11,6 @@ from broker.web.consumption.entities import add_provenance, page_link
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.entity_map_parts import location, own_of
 from broker.web.negotiation import PLAIN, Media, choose
-from broker.web.problems import problem
 from broker.web.reading import Reader, tenant
 from broker.web.temporal.maps import TemporalMaps
 from broker.web.temporal.target import target
@@ -43,9 +42,9 @@ class TemporalViews:
         try:
             found = there(told.found, entity, query)
         except NotFound as error:
-            status, headers, body = problem(error)
-            add_provenance(headers, told.delivery)
-            return Reply(status, body, headers)
+            reply = call.problem(error)
+            add_provenance(reply.headers, told.delivery)
+            return reply
         return _reply(call, query, told, media, found.entities[0], "")
 
     async def query(self, call: Call) -> Reply:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from broker.web.problems import TABLE, problem, row
+from broker.web.negotiation import Media
+from broker.web.problems import TABLE, media_of, row
+from broker.web.problems import problem as problem_as
 from schemas import errors
 
 CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,6 +30,10 @@ PRESCRIBED = {
 }
 
 
+def problem(error: Exception) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    return problem_as(error, Media.JSON)
+
+
 def every_error() -> list[type[errors.KakehashiError]]:
     found = [e for _, e in inspect.getmembers(errors, inspect.isclass) if issubclass(e, errors.KakehashiError)]
     return [e for e in found if e is not errors.KakehashiError]
@@ -36,6 +42,8 @@ def every_error() -> list[type[errors.KakehashiError]]:
 def raised(kind: type[errors.KakehashiError]) -> errors.KakehashiError:
     if kind is errors.QuotaExceeded:
         return errors.QuotaExceeded("in words", after=9, reset="2026-12-01T00:00:00+09:00")
+    if kind is errors.NotAcceptable:
+        return errors.NotAcceptable("text/html", ["application/json"])
     return kind("in words")
 
 
@@ -48,7 +56,8 @@ def test_every_error_has_a_status_and_a_problem(kind: type[errors.KakehashiError
     document = orjson.loads(body)
     assert 400 <= status < 600
     assert document["status"] == status
-    assert (document["detail"], dict(headers)[b"content-type"]) == ("in words", b"application/problem+json")
+    expected = "this can be had as application/json" if kind is errors.NotAcceptable else "in words"
+    assert (document["detail"], dict(headers)[b"content-type"]) == (expected, b"application/json")
     assert document["type"]
     assert document["title"]
 
@@ -93,3 +102,22 @@ def test_headers_that_tell_what_to_do() -> None:
 def test_any_text_can_be_written(detail: str, value: str) -> None:
     document = orjson.loads(problem(errors.InvalidRequest(detail, field="q", value=value))[2])
     assert document["field"] == "q"
+
+
+@pytest.mark.parametrize("path", ["/ngsi-ld/v1/entities", "/ngsi-ld/v2", "/.well-known/ngsi-ld"])
+def test_errors_of_ngsi_ld_are_plain_json(path: str) -> None:
+    assert {media_of(path, accept) for accept in ("", "*/*", "application/*", "application/json")} == {Media.JSON}
+    assert media_of(path, "application/json, Application/Problem+JSON;q=0.1") is Media.PROBLEM
+    assert media_of(path, "application/problem+json;q=0") is Media.JSON
+
+
+@pytest.mark.parametrize("path", ["/platforms", "/flows", "/catalog/ngsi-ld/", "/", "/ngsi-ldx"])
+def test_our_own_errors_have_the_type_of_rfc_7807(path: str) -> None:
+    assert media_of(path, "application/json") is Media.PROBLEM
+    error = errors.BadRequestData("wrong")
+    assert dict(problem_as(error, media_of(path))[1])[b"content-type"] == b"application/problem+json"
+
+
+def test_who_is_refused_reads_what_can_be_had() -> None:
+    document = orjson.loads(problem(errors.NotAcceptable("text/html", ["application/json", "application/ld+json"]))[2])
+    assert (document["available"], document["value"]) == (["application/json", "application/ld+json"], "text/html")

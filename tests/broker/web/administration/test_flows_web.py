@@ -17,6 +17,7 @@ from fastapi import FastAPI, Request, Response
 from broker.store.database import Database
 from broker.store.flows_write import COLUMNS, row
 from broker.web.administration.flows import Scope, routes
+from broker.web.negotiation import Media
 from broker.web.problems import problem
 from schemas.errors import KakehashiError, Unauthorized
 from schemas.flow import Consumer, Flow, Provider, uuid7
@@ -52,7 +53,7 @@ class Parts:
 
 
 async def as_problem(_: Request, error: Exception) -> Response:
-    status, headers, body = problem(error)
+    status, headers, body = problem(error, Media.PROBLEM)
     return Response(body, status, {name.decode(): value.decode() for name, value in headers})
 
 

@@ -22,6 +22,7 @@ from broker.web.openapi.model import Operation
 from broker.web.openapi.operations import OPERATIONS
 from broker.web.openapi.page import choose_language, render_docs
 from broker.web.openapi.parameters import PARAMETERS
+from broker.web.problems import media_of
 from schemas.ngsi_ld import params
 
 Json = dict[str, Any]
@@ -161,7 +162,7 @@ async def test_every_operation_answers_as_documented(client: httpx2.AsyncClient)
         expected = told.answers.get(answer.status_code)
         if expected is None:
             assert answer.status_code in told.faults, (told.id, answer.status_code, answer.text)
-            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["content-type"] == media_of(path).value, told.id
             continue
         succeeded.add(told.id)
         if told.id == "addContext":
