@@ -29,6 +29,10 @@ class Hit:
     changed: str = ""
     broken: bool = False
     """One of its files could not be had when somebody asked for it."""
+    cluster: str = ""
+    """What the same dataset is called in whatever catalogues."""
+    series: Dataset | None = None
+    """The series that it belongs to, if the catalogue has it."""
 
 
 class AgreementState(StrEnum):

@@ -126,26 +126,33 @@ class CatalogSearch:
         return hits[0] if hits else None
 
     async def listed(self, *, after: str, since: str | None, limit: int) -> tuple[list[Hit], int]:
-        """Every dataset in order of id, and how many there are: for other catalogues that harvest this one."""
+        """Every dataset once, however many catalogues have it, and how many there are: for other catalogues that
+        harvest this one. In order of `Hit.cluster`, beginning behind the one that is called `after`."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                "SELECT id, 0::real AS score FROM catalog_datasets"
-                " WHERE id > $1 AND ($2::text IS NULL OR changed_at >= $2::text::timestamptz) ORDER BY id LIMIT $3",
+                "SELECT DISTINCT ON (cluster) id, 0::real AS score FROM catalog_datasets WHERE cluster IN ("
+                " SELECT DISTINCT cluster FROM catalog_datasets"
+                " WHERE cluster > $1 AND ($2::text IS NULL OR changed_at >= $2::text::timestamptz)"
+                " ORDER BY cluster LIMIT $3) ORDER BY cluster, usable DESC, id",
                 after,
                 since,
                 limit,
             )
             total = await connection.fetchval(
-                "SELECT count(*) FROM catalog_datasets WHERE $1::text IS NULL OR changed_at >= $1::text::timestamptz",
+                "SELECT count(DISTINCT cluster) FROM catalog_datasets"
+                " WHERE $1::text IS NULL OR changed_at >= $1::text::timestamptz",
                 since,
             )
             return await _hits(connection, rows), total
 
     async def ids(self, *, limit: int, offset: int) -> list[str]:
-        """Every dataset's id, in order."""
+        """The ids of all that `listed` gives, in its order."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                "SELECT id FROM catalog_datasets ORDER BY id LIMIT $1 OFFSET $2", limit, offset
+                "SELECT DISTINCT ON (cluster) id FROM catalog_datasets ORDER BY cluster, usable DESC, id"
+                " LIMIT $1 OFFSET $2",
+                limit,
+                offset,
             )
         return [row["id"] for row in rows]
 
@@ -287,7 +294,7 @@ async def _hits(connection: asyncpg.Connection, rows: Sequence[asyncpg.Record]) 
     if not rows:
         return []
     told = await connection.fetch(
-        "SELECT d.id, d.document, d.changed_at,"
+        "SELECT d.id, d.document, d.changed_at, d.cluster,"
         " EXISTS (SELECT FROM catalog_links l WHERE l.dataset = d.id) AS broken, o.ids, o.sources, o.identifiers"
         " FROM catalog_datasets d JOIN LATERAL (SELECT array_agg(id ORDER BY id) AS ids,"
         " array_agg(source ORDER BY id) AS sources, array_agg(identifier ORDER BY id) AS identifiers"
@@ -302,11 +309,26 @@ async def _hits(connection: asyncpg.Connection, rows: Sequence[asyncpg.Record]) 
             await asyncio.sleep(0)
         if row["id"] in by_id:
             hits.append(_hit(by_id[row["id"]], row["score"]))
-    return hits
+    return await _with_series(connection, hits)
+
+
+async def _with_series(connection: asyncpg.Connection, hits: list[Hit]) -> list[Hit]:
+    """The hits, those of a series with it."""
+    wanted = list({(h.dataset.source, h.dataset.series) for h in hits if h.dataset.series})
+    if not wanted:
+        return hits
+    rows = await connection.fetch(
+        "SELECT d.source, d.identifier, d.document FROM catalog_datasets d"
+        " JOIN unnest($1::text[], $2::text[]) AS w (source, identifier) USING (source, identifier)",
+        [source for source, _ in wanted],
+        [identifier for _, identifier in wanted],
+    )
+    known = {(row["source"], row["identifier"]): decode(row["document"]) for row in rows}
+    return [replace(h, series=known.get((h.dataset.source, h.dataset.series))) for h in hits]
 
 
 def _hit(row: asyncpg.Record, score: float) -> Hit:
     origins = [Origin(*three) for three in zip(row["ids"], row["sources"], row["identifiers"], strict=True)]
     origins.sort(key=lambda origin: origin.id != row["id"])
     changed = row["changed_at"].isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Hit(decode(row["document"]), round(score, 3), tuple(origins), changed, row["broken"])
+    return Hit(decode(row["document"]), round(score, 3), tuple(origins), changed, row["broken"], row["cluster"])

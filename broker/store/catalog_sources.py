@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from broker.store.catalog_clusters import recluster
 from broker.store.database import Database
 from broker.store.text import require_key, require_storable, storable
 from schemas.catalogue import CatalogueMode, CatalogueSource, HarvestState, HarvestStatus
@@ -106,7 +107,8 @@ class CatalogSources:
             await connection.execute("DELETE FROM catalog_records WHERE source = $1", source)
             await connection.execute("DELETE FROM catalog_faults WHERE source = $1", source)
             done: str = await connection.execute("DELETE FROM catalog_datasets WHERE source = $1", source)
-            return int(done.rpartition(" ")[2])
+        await recluster(self._database)
+        return int(done.rpartition(" ")[2])
 
     async def credential(self, source: str) -> bytes | None:
         """Sealed, as it was given."""

@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
+from catalog.faces import vocabularies
 from catalog.faces.plain import absolute, address, file_address
 from catalog.hit import Hit
-from schemas.dataset import Access, Agent, Dataset, Distribution
+from schemas.dataset import Agent, Dataset, Distribution
 from schemas.dcat.nodes import Iri, Node, Text, ja, moment
 from schemas.dcat.writers import json_ld, rdf_xml, turtle
 
 WRITERS = {"application/ld+json": json_ld, "text/turtle": turtle, "application/rdf+xml": rdf_xml}
-_EU = "http://publications.europa.eu/resource/authority/"
-_RIGHTS = {Access.OPEN: "PUBLIC", Access.AGREEMENT: "RESTRICTED"}
-_FREQUENCIES = {
-    "daily": "DAILY", "weekly": "WEEKLY", "monthly": "MONTHLY", "quarterly": "QUARTERLY", "annual": "ANNUAL",
-    "continuous": "CONT", "irregular": "IRREG", "年次": "ANNUAL", "毎年": "ANNUAL", "月次": "MONTHLY",
-    "毎月": "MONTHLY",
-    "日次": "DAILY", "毎日": "DAILY", "週次": "WEEKLY", "随時": "IRREG", "不定期": "IRREG", "四半期": "QUARTERLY",
-}  # fmt: skip
-_LANGUAGES = {"ja": "JPN", "en": "ENG"}
 _TITLE = "架け橋 データカタログ"
+_PUBLISHER = "架け橋 Kakehashi"
+_NGSI_LD = "https://www.etsi.org/deliver/etsi_gs/CIM/001_099/009/"
 
 
 def catalogue_page(
@@ -31,17 +25,19 @@ def catalogue_page(
     catalogue = Node(f"{base}/catalog", ("dcat:Catalog", "hydra:Collection"))
     catalogue.add("dct:title", ja(_TITLE), Text("Kakehashi data catalogue", language="en"))
     catalogue.add("dct:description", ja("東京の各エリアのライブデータとオープンデータの横断カタログ"))
-    catalogue.add("dct:publisher", _agent(Agent("架け橋 Kakehashi"), f"{base}/catalog#publisher"))
-    catalogue.add("dct:language", Node(f"{_EU}language/JPN", ("dct:LinguisticSystem",)))
+    catalogue.add("dct:publisher", _agent(Agent(_PUBLISHER), f"{base}/catalog#publisher"))
+    catalogue.add("dct:language", vocabularies.language("ja"), vocabularies.language("en"))
+    catalogue.add("dct:spatial", vocabularies.japan())
+    catalogue.add("dcat:themeTaxonomy", vocabularies.theme_taxonomy())
+    catalogue.add("dct:modified", moment(max((hit.changed for hit in hits), default="")))
     catalogue.add("hydra:totalItems", Text(str(total), "xsd:integer"))
     view = Node(this, ("hydra:PartialCollectionView",)).add("hydra:first", Iri(first))
     view.add("hydra:next", Iri(following)).add("hydra:previous", Iri(previous))
     catalogue.add("hydra:view", view)
     nodes = [catalogue]
     for hit in hits:
-        kind = "dcat:datasetSeries" if hit.dataset.is_series else "dcat:dataset"
-        where = address(hit.dataset, base)
-        catalogue.add("dcat:dataset" if kind == "dcat:dataset" else "dct:hasPart", Iri(where))
+        # DCAT-AP: what `dcat:dataset` names is a dcat:Dataset, which a series is not
+        catalogue.add("dcat:resource" if hit.dataset.is_series else "dcat:dataset", Iri(address(hit.dataset, base)))
         catalogue.add("dcat:service", *(Iri(n.iri) for n in _services(hit.dataset, base)))
         nodes += dataset_nodes(hit, base)
     return nodes
@@ -51,40 +47,47 @@ def dataset_nodes(hit: Hit, base: str) -> list[Node]:
     """The dataset, its data services, and the record of it in each catalogue that has it."""
     dataset = hit.dataset
     where = address(dataset, base)
-    node = Node(where, ("dcat:DatasetSeries",) if dataset.is_series else ("dcat:Dataset",))
+    node = _named(dataset, base)
     node.add("dct:identifier", Text(dataset.identifier))
-    node.add("dct:title", ja(dataset.title), *(Text(t, language=tag) for tag, t in dataset.translations.items()))
-    node.add("dct:description", ja(dataset.description or dataset.title))
     node.add("dct:publisher", _agent(dataset.publisher, f"{where}#publisher"))
     node.add("dct:creator", _agent(dataset.creator, f"{where}#creator"))
     node.add("dcat:contactPoint", _contact(dataset.contact, f"{where}#contact"))
     node.add("dcat:keyword", *(ja(word) for word in dataset.keywords))
     node.add("dcat:theme", *(_theme(theme, base) for theme in dataset.themes))
-    node.add("dct:language", *(_language(tag) for tag in dataset.language))
+    node.add("dcat:theme", *_known_themes(dataset))
+    node.add("dct:language", *(vocabularies.language(tag) for tag in dataset.language))
     node.add("dct:spatial", _place(dataset, where))
     node.add("dct:temporal", _period(dataset, where))
     node.add("dct:issued", moment(dataset.issued)).add("dct:modified", moment(dataset.modified))
-    node.add("dct:accrualPeriodicity", _frequency(dataset))
+    node.add("dct:accrualPeriodicity", vocabularies.frequency(dataset.frequency))
     if dataset.landing_page:
         node.add("dcat:landingPage", Node(dataset.landing_page, ("foaf:Document",)))
-    if dataset.access in _RIGHTS:
-        node.add("dct:accessRights", Node(f"{_EU}access-right/{_RIGHTS[dataset.access]}", ("dct:RightsStatement",)))
+    node.add("dct:accessRights", vocabularies.access_right(dataset.access))
     node.add("dct:license", _licence(dataset.licence.url, dataset.licence.title, f"{where}#licence"))
     if dataset.provenance:
         statement = Node(f"{where}#provenance", ("dct:ProvenanceStatement",))
         node.add("dct:provenance", statement.add("rdfs:label", ja(dataset.provenance)))
     node.add("dcat:version", Text(dataset.version) if dataset.version else None)
-    if dataset.series:
-        from schemas.dataset import dataset_id
-
-        node.add("dcat:inSeries", Iri(f"{base}/catalog/datasets/{dataset_id(dataset.source, dataset.series)}"))
+    if hit.series is not None and hit.series.is_series:
+        # it may stand on another page, and a reference without a class and a title is not within DCAT-AP
+        node.add("dcat:inSeries", _named(hit.series, base))
     if not dataset.is_series:
         node.add(
             "dcat:distribution",
             *(_distribution(dataset, d, n, base) for n, d in enumerate(dataset.distributions) if d.url),
         )
-    node.add("prov:wasDerivedFrom", *(Iri(f"{base}/catalog/datasets/{o.id}") for o in hit.origins[1:]))
+    for other in hit.origins[1:]:
+        node.add("prov:wasDerivedFrom", Iri(f"{base}/catalog/datasets/{other.id}"))
+        known = Node(f"{where}#identifier-{other.id}", ("adms:Identifier",))
+        known.add("skos:notation", Text(other.identifier)).add("adms:schemaAgency", Text(other.source))
+        node.add("adms:identifier", known)
     return [node, *_services(dataset, base)]
+
+
+def _named(dataset: Dataset, base: str) -> Node:
+    node = Node(address(dataset, base), ("dcat:DatasetSeries",) if dataset.is_series else ("dcat:Dataset",))
+    node.add("dct:title", ja(dataset.title), *(Text(t, language=tag) for tag, t in dataset.translations.items()))
+    return node.add("dct:description", ja(dataset.description or dataset.title))
 
 
 def _distribution(dataset: Dataset, one: Distribution, place: int, base: str) -> Node:
@@ -99,7 +102,8 @@ def _distribution(dataset: Dataset, one: Distribution, place: int, base: str) ->
         media = f"https://www.iana.org/assignments/media-types/{quote(one.media_type, safe='/+.-')}"
         node.add("dcat:mediaType", Node(media, ("dct:MediaType",)))
     if one.format:
-        kind = Node(f"{base}/catalog#format-{quote(one.format, safe='')}", ("dct:MediaTypeOrExtent",))
+        other = Node(f"{base}/catalog#format-{quote(one.format, safe='')}", ("dct:MediaTypeOrExtent",))
+        kind = vocabularies.file_type(one.format) or other
         node.add("dct:format", kind.add("rdfs:label", Text(one.format)))
     if one.bytes is not None:
         node.add("dcat:byteSize", Text(str(one.bytes), "xsd:nonNegativeInteger"))
@@ -118,7 +122,10 @@ def _services(dataset: Dataset, base: str) -> list[Node]:
     if not any(d.service == "ngsi-ld" and d.access_url.startswith("/") for d in dataset.distributions):
         return []
     service = Node(f"{base}/ngsi-ld/v1/", ("dcat:DataService",))
-    service.add("dct:title", ja("架け橋 NGSI-LD API"))
+    service.add("dct:title", ja("架け橋 NGSI-LD API")).add("dcat:keyword", Text("NGSI-LD"))
+    service.add("dct:description", ja("各エリアのプラットフォームを横断して問い合わせるNGSI-LD API"))
+    service.add("dct:publisher", _agent(Agent(_PUBLISHER), f"{base}/catalog#publisher"))
+    service.add("dct:conformsTo", Node(_NGSI_LD, ("dct:Standard",)))
     service.add("dcat:endpointURL", Node(f"{base}/ngsi-ld/v1", ("rdfs:Resource",)))
     service.add("dcat:endpointDescription", Node(f"{base}/openapi.json", ("rdfs:Resource",)))
     service.add("dcat:servesDataset", Iri(address(dataset, base)))
@@ -148,9 +155,10 @@ def _theme(theme: str, base: str) -> Node:
     return concept.add("skos:prefLabel", ja(theme))
 
 
-def _language(tag: str) -> Node | None:
-    code = _LANGUAGES.get(tag.lower()[:2])
-    return Node(f"{_EU}language/{code}", ("dct:LinguisticSystem",)) if code else None
+def _known_themes(dataset: Dataset) -> Iterable[Node]:
+    """Of what its catalogue has as themes, else as keywords, the concepts that other catalogues know."""
+    found = [concept for word in dataset.themes or dataset.keywords if (concept := vocabularies.theme(word))]
+    return {concept.iri: concept for concept in found}.values()
 
 
 def _place(dataset: Dataset, where: str) -> Node | None:
@@ -162,6 +170,7 @@ def _place(dataset: Dataset, where: str) -> Node | None:
         w, s, e, n = dataset.bbox
         ring = ", ".join(f"{x} {y}" for x, y in ((w, s), (e, s), (e, n), (w, n), (w, s)))
         node.add("dcat:bbox", Text(f"POLYGON(({ring}))", "geo:wktLiteral"))
+        node.add("dcat:centroid", Text(f"POINT({(w + e) / 2:.6f} {(s + n) / 2:.6f})", "geo:wktLiteral"))
     return node
 
 
@@ -170,11 +179,6 @@ def _period(dataset: Dataset, where: str) -> Node | None:
         return None
     node = Node(f"{where}#period", ("dct:PeriodOfTime",))
     return node.add("dcat:startDate", moment(dataset.start)).add("dcat:endDate", moment(dataset.end))
-
-
-def _frequency(dataset: Dataset) -> Node | None:
-    code = _FREQUENCIES.get(dataset.frequency)
-    return Node(f"{_EU}frequency/{code}", ("dct:Frequency",)) if code else None
 
 
 def _licence(url: str, title: str, where: str) -> Node | None:

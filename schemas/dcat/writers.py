@@ -27,6 +27,7 @@ def _all(roots: Iterable[Node]) -> Iterator[Node]:
         known = seen.get(node.iri)
         if known is None:
             seen[node.iri] = known = Node(node.iri, node.types, [])
+        known.types = tuple(dict.fromkeys((*known.types, *node.types)))
         for pair in node.properties:
             name, value = pair
             if isinstance(value, Node):

@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 from gateway import ENTITIES, Gateway, fresh_database, settings
-from rdflib import DCAT, RDF, Graph, URIRef
 from sources import Host, NgsiLdSource
 
 from adapters.testing.portal import Portal, packages
 from adapters.testing.serving import Reply
 
-HYDRA_NEXT = URIRef("http://www.w3.org/ns/hydra/core#next")
 SHELTER = {
     "id": "urn:ngsi-ld:EvacuationShelter:toyosu-1",
     "type": "EvacuationShelter",
@@ -111,20 +109,6 @@ def test_a_platform_is_there_at_once_and_its_silence_is_told(harvested: Gateway,
     assert live()["count"] == 1, "what was known of it is still shown"
     assert client.delete("/platforms/takeshiba").status_code == 204
     until(lambda: not live())
-
-
-@pytest.mark.parametrize("media", ["application/ld+json", "text/turtle", "application/rdf+xml"])
-def test_every_page_of_dcat_is_read_by_rdflib(harvested: Gateway, media: str) -> None:
-    syntax = {"application/ld+json": "json-ld", "text/turtle": "turtle", "application/rdf+xml": "xml"}[media]
-    seen = set()
-    url = "/catalog?limit=50"
-    while url:
-        answer = harvested.client.get(url, headers={"accept": media})
-        assert answer.headers["content-type"].partition(";")[0] == media
-        graph = Graph().parse(data=answer.text, format=syntax)
-        seen |= set(graph.subjects(RDF.type, DCAT.Dataset))
-        url = next((str(o) for o in graph.objects(None, HYDRA_NEXT)), "")
-    assert len(seen) == 130
 
 
 def test_a_dataset_in_every_form(harvested: Gateway) -> None:

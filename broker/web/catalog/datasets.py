@@ -40,14 +40,14 @@ def routes(desk: Desk) -> APIRouter:
     )
     async def catalogue(
         request: Request,
-        after: Annotated[_Text, Query(description="Id of the last dataset of the page before")] = None,
+        after: Annotated[_Text, Query(description="Where the page before ended, as its link to the next says")] = None,
         limit: Annotated[_Text, Query(description=f"1 to {MOST}; {_PAGE_OF_DCAT} if not given")] = None,
         modified_since: Annotated[
             _Text, Query(description="Only what the catalogue saw change since (RFC 3339)")
         ] = None,
     ) -> Response:
-        """Every dataset in order of id, as JSON or, by Accept, as DCAT in JSON-LD, Turtle or RDF/XML with hydra paging:
-        for other catalogues that harvest this one."""
+        """Every dataset once, with all catalogues that have it, as JSON or, by Accept, as DCAT in JSON-LD, Turtle or
+        RDF/XML with hydra paging: for other catalogues that harvest this one."""
         caller = desk.reads(request)
         media = form(request, FORMS)
         most = number(limit, "limit", _PAGE_OF_DCAT, 1, MOST)
@@ -57,7 +57,7 @@ def routes(desk: Desk) -> APIRouter:
         kept = {"limit": str(most), **({"modified_since": since} if since else {})}
         more = len(hits) > most
         hits = hits[:most]
-        following = f"{base}/catalog?{urlencode({**kept, 'after': hits[-1].dataset.id})}" if more else ""
+        following = f"{base}/catalog?{urlencode({**kept, 'after': hits[-1].cluster})}" if more else ""
         headers = {"Link": f'<{following}>; rel="next"'} if following else {}
         if media is Media.JSON:
             body = {"total": total, "datasets": [desk.shown(h, caller, base) for h in hits], "next": following or None}
@@ -65,7 +65,6 @@ def routes(desk: Desk) -> APIRouter:
         first = f"{base}/catalog?{urlencode(kept)}"
         this = f"{base}/catalog?{urlencode({**kept, **({'after': after} if after else {})})}"
         nodes = catalogue_page(hits, base, total=total, this=this, first=first, following=following)
-        nodes += [node for hit in hits for node in dataset_nodes(hit, base)]
         return await rdf(nodes, media, headers)
 
     @router.get(
@@ -114,7 +113,7 @@ def routes(desk: Desk) -> APIRouter:
             following = headers.get("Link", "").partition(">")[0].removeprefix("<")
             here = f"{base}/catalog/datasets?{request.url.query}"
             nodes = catalogue_page(found.hits, base, total=found.total, this=here, first=here, following=following)
-            return await rdf(nodes + [n for hit in found.hits for n in dataset_nodes(hit, base)], media, headers)
+            return await rdf(nodes, media, headers)
         body: dict[str, Any] = {
             "total": found.total,
             "loose": found.loose,
