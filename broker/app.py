@@ -32,6 +32,7 @@ from broker.identity.agreements.in_force import InForce
 from broker.identity.callers import Callers
 from broker.identity.provider import Provider as OpenIdProvider
 from broker.identity.secrets import SecretBox, open_box
+from broker.identity.subjects import subjects_of
 from broker.identity.tokens import token_reader
 from broker.kpi.courier import Courier, make_courier
 from broker.kpi.evidence import StoredLedger
@@ -67,6 +68,7 @@ from broker.store.tenants import TenantNames
 from broker.store.usage_rollup import roll_up
 from broker.web.metrics import Metrics
 from broker.web.parts import Parts
+from broker.web.proxied import proxied
 from broker.web.routes import assemble
 from schemas.flow import Provider
 from schemas.platform import Platform, PlatformState
@@ -206,10 +208,12 @@ async def _furnish(
     metrics.notifications(notifying.dispatcher)
     services = ServiceStore(database)
     issuer = OpenIdProvider(upstream, settings.oidc_issuer)
+    subjects = subjects_of(settings)
     callers = Callers(
         open_access=settings.open_access,
         admin_key=keys.admin_key(settings.admin_key, home),
         tokens=token_reader(settings, issuer),
+        subjects=subjects,
     )
     tenants = Tenants(TenantNames(database), registry)
     loading = Loading(
@@ -224,6 +228,7 @@ async def _furnish(
         agreements=agreements,
         in_force=in_force,
         subscriptions=notifying.index,
+        subjects=subjects,
     )
     programme = Programme(database, StoredLedger(database))
     house = House(
@@ -367,4 +372,4 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
 
     # a bare router: every route answers its own errors, so Starlette's middleware would only cost
     router = Router(lifespan=lifespan)
-    return router
+    return proxied(router, chosen)

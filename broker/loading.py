@@ -8,6 +8,7 @@ from broker.contexts.loader import ContextLoader
 from broker.identity.agreements.in_force import InForce
 from broker.identity.callers import Callers, Known
 from broker.identity.secrets import SecretBox
+from broker.identity.subjects import Subjects
 from broker.notify.index import SubscriptionIndex
 from broker.registry.registry import Registry
 from broker.registry.tenants import Tenants
@@ -52,6 +53,7 @@ class Loading:
         agreements: Agreements,
         in_force: InForce,
         subscriptions: SubscriptionIndex,
+        subjects: Subjects | None = None,
     ) -> None:
         self._platforms = platforms
         self._services = services
@@ -64,6 +66,7 @@ class Loading:
         self._agreements = agreements
         self._in_force = in_force
         self._subscriptions = subscriptions
+        self._subjects = subjects
         self._lock = asyncio.Lock()
 
     async def changed(self, name: str, version: int) -> None:
@@ -107,6 +110,8 @@ class Loading:
                     if not key.service.disabled
                 }
             )
+            if self._subjects is not None:
+                self._subjects.replace({service.id: service for service in await self._services.all()})
             self._subscriptions.silenced = frozenset(k.service.id for k in known.values() if k.service.disabled)
 
     async def local_types(self) -> None:

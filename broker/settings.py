@@ -21,6 +21,7 @@ PREFIX = "KAKEHASHI_"
 
 
 _CLAIM = "(service|organisation|project|area|roles)=[^,=]+"
+_OF_SUBJECT = r"(service|organisation|project|area|roles)=([A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+)"
 
 
 class Access(StrEnum):
@@ -75,6 +76,24 @@ class Settings(BaseModel):
     ] = ""
     oidc_role_prefix: Annotated[str, Field(description="What stands before our roles in a token")] = "kakehashi-"
     oidc_leeway_s: Annotated[int, Field(ge=0, le=300, description="How far clocks may differ, for tokens")] = 30
+    mtls_header: Annotated[
+        str,
+        Field(
+            description="Header in which a proxy passes the subject of a verified client certificate (RFC 4514)",
+            pattern=r"^([A-Za-z0-9-]{1,64})?$",
+        ),
+    ] = ""
+    mtls_proxies: Annotated[str, Field(description="Addresses of the proxies that may, comma-separated CIDR")] = ""
+    mtls_proxy_secret: Annotated[
+        str, Field(description="What they send in Kakehashi-Proxy-Secret", pattern=r"^(.{16,})?$", repr=False)
+    ] = ""
+    mtls_subject: Annotated[
+        str,
+        Field(
+            description="Which attribute of a subject has service, organisation, project, area and roles",
+            pattern=f"^{_OF_SUBJECT}(,{_OF_SUBJECT})*$",
+        ),
+    ] = "service=CN,organisation=O"
     alias: Annotated[
         str,
         Field(
@@ -191,7 +210,7 @@ def load(environ: Mapping[str, str] | None = None, **override: Any) -> Settings:
     except ValidationError as e:
         first = e.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "?"
-        secret = name in ("secret_key", "secret_key_old", "admin_key", "ledger_key")
+        secret = name in ("secret_key", "secret_key_old", "admin_key", "ledger_key", "mtls_proxy_secret")
         raise SettingsError(
             f"{PREFIX}{name.upper()} (from {origin.get(name, 'the default')}): {first['msg']}",
             field=f"{PREFIX}{name.upper()}",

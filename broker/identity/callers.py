@@ -1,4 +1,5 @@
-"""Who is asking: API keys of services and the key of the administration, looked up in memory."""
+"""Who is asking: API keys of services and the key of the administration, looked up in memory; else the token of
+a provider, or the subject of a certificate."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Protocol
 
+from schemas.distinguished_name import SUBJECT_HEADER
 from schemas.errors import Forbidden, Unauthorized
 from schemas.flow import ANONYMOUS, Consumer
 from schemas.roles import Role
@@ -17,6 +19,7 @@ _HOW = (
     "send an API key as `Authorization: Bearer kk_…` or `X-API-Key: kk_…`; an operator makes one with "
     "`kakehashi service add` / APIキーが必要です。運用者が `kakehashi service add` で発行します"
 )
+SUBJECT = SUBJECT_HEADER.encode()
 _HOW_ADMIN = "the administration has a key of its own (KAKEHASHI_ADMIN_KEY, or admin.key in the home)"
 
 
@@ -49,13 +52,22 @@ class Tokens(Protocol):
     async def prepare(self, token: bytes) -> None: ...
 
 
+class Subjects(Protocol):
+    """What is needed of `broker.identity.subjects.Subjects`."""
+
+    def caller(self, raw: bytes) -> tuple[Caller, Caller]: ...
+
+
 class Callers:
     """Keys are 256 random bits, so a plain SHA-256 is a safe index; secrets are looked up by digest, never compared."""
 
-    def __init__(self, *, open_access: bool, admin_key: str, tokens: Tokens | None = None) -> None:
+    def __init__(
+        self, *, open_access: bool, admin_key: str, tokens: Tokens | None = None, subjects: Subjects | None = None
+    ) -> None:
         self._open = open_access
         self._admin = sha256(admin_key.encode()).digest() if admin_key else None
         self._tokens = tokens
+        self._subjects = subjects
         self._by_key: dict[bytes, tuple[Caller, Caller]] = {}
         self._expiring: dict[bytes, float] = {}
         self._used: set[bytes] = set()
@@ -78,7 +90,8 @@ class Callers:
                 await self._tokens.prepare(token)
 
     def identify(self, headers: dict[bytes, bytes]) -> Caller:
-        """The caller of a request (header names in lower case). Unauthorized if nobody we know asks.
+        """The caller of a request (header names in lower case). Unauthorized if nobody we know asks. A key or a token
+        goes before the subject of a certificate.
 
         A request may declare itself batch (`Kakehashi-Use: batch`); it can't declare a batch service interactive.
         """
@@ -99,6 +112,8 @@ class Callers:
                 return Caller(Consumer("administration"), admin=True)
             if not self._open:
                 raise Unauthorized("this API key is not known or no longer valid; " + _HOW)
+        elif self._subjects is not None and SUBJECT in headers:
+            return self._subjects.caller(headers[SUBJECT])[headers.get(b"kakehashi-use") == b"batch"]
         if self._open:
             batch = headers.get(b"kakehashi-use") == b"batch"
             return Caller(Consumer(ANONYMOUS.service, batch=True) if batch else ANONYMOUS, admin=True)

@@ -29,8 +29,8 @@ _TYPES = (None, "JWT", "at+jwt", "application/at+jwt")
 _NOT_FOR_ACCESS = ("ID", "Refresh", "Offline", "Logout")
 """What Keycloak calls its other tokens in `typ`."""
 _KEPT = 4096
-_CLAIMS = ("service", "organisation", "project", "area", "roles")
-_LONGEST_NAME = 200
+CLAIMS = ("service", "organisation", "project", "area", "roles")
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def read_claims(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         name, equals, path = part.partition("=")
-        if name not in _CLAIMS or not equals or not path:
-            raise ValueError(f"{part!r}: one of {', '.join(_CLAIMS)}, =, and the path of a claim")
+        if name not in CLAIMS or not equals or not path:
+            raise ValueError(f"{part!r}: one of {', '.join(CLAIMS)}, =, and the path of a claim")
         found[name] = path
     return found
 
@@ -193,7 +193,7 @@ def _text(claims: Mapping[str, Any], path: tuple[str, ...]) -> str | None:
     value = _at(claims, path)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    if not isinstance(value, str) or not value or len(value) > _LONGEST_NAME or not value.isprintable():
+    if not isinstance(value, str) or not value or len(value) > LONGEST_NAME or not value.isprintable():
         return None
     return value
 

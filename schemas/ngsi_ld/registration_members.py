@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from schemas.distinguished_name import SUBJECT_HEADER
 from schemas.errors import BadRequestData
 from schemas.ngsi_ld.geometry import GEOMETRIES, GeometryError, check
 from schemas.ngsi_ld.instants import is_datetime, read_datetime
@@ -141,7 +142,7 @@ def info_of(value: object) -> list[tuple[str, str]]:
             raise BadRequestData("a value is printable ASCII text", field=at + ".value", clause="5.2.22")
         name = key.lower()
         _check_processed(name, said, at + ".value")
-        if is_secret(name) and said == FROM_REQUEST:
+        if said == FROM_REQUEST and (is_secret(name) or name == SUBJECT_HEADER):
             raise BadRequestData(
                 "the credential of who asks us is never sent on; give the source's own",
                 field=at + ".value",

@@ -48,6 +48,7 @@ class Gateway:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             headers=[("server", "kakehashi")],
             timeout_graceful_shutdown=5,
         )

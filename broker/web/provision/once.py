@@ -16,6 +16,7 @@ from collections.abc import MutableMapping
 from hashlib import sha256
 from typing import Any
 
+from broker.identity.callers import SUBJECT
 from broker.web.endpoint import Call, Handler, Reply, tenant_of
 
 ORIGIN = b"kakehashi-origin"
@@ -23,6 +24,7 @@ _SECONDS = 60.0
 _MOST = 4096
 _ID = re.compile(rb"[0-9a-f-]{36}")
 _ALREADY = 208
+_WHO = (b"authorization", b"x-api-key", SUBJECT, b"link", b"content-type")
 
 
 class Once:
@@ -63,7 +65,7 @@ def _key(call: Call, origin: bytes, body: bytes) -> bytes:
     """Who asks for what, as part of which request."""
     scope, headers = call.scope, call.headers
     path: bytes = scope.get("raw_path") or scope["path"].encode()
-    who = (headers.get(name, b"") for name in (b"authorization", b"x-api-key", b"link", b"content-type"))
+    who = (headers.get(name, b"") for name in _WHO)
     asked = (tenant_of(call).encode(), origin, scope["method"].encode(), path, scope["query_string"], *who, body)
     return sha256(b"\0".join(asked)).digest()
 
