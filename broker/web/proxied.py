@@ -13,7 +13,8 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from broker.settings import Settings
-from broker.web.problems import problem
+from broker.web.endpoint import fold
+from broker.web.problems import media_of, problem
 from schemas.distinguished_name import SUBJECT_HEADER
 from schemas.errors import SettingsError, Unauthorized
 
@@ -71,7 +72,8 @@ class Proxied:
             try:
                 scope = {**scope, "headers": self._checked(scope)}
             except Unauthorized as error:
-                status, headers, body = problem(error)
+                accept = fold(scope["headers"]).get(b"accept", b"").decode("latin-1")
+                status, headers, body = problem(error, media_of(scope["path"], accept))
                 headers = [*headers, (b"content-length", str(len(body)).encode())]
                 await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": body})
