@@ -1,4 +1,4 @@
-"""Provision operations on an NGSI-LD platform (clauses 6.4–6.7, 6.14–6.17, 6.31): as requests, and what comes back."""
+"""Provision operations on an NGSI-LD platform (clauses 6.4–6.7, 6.14–6.22, 6.31): as requests, and what comes back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,15 @@ _BATCHES = {
 _ENTITY = {"replaceEntity": "PUT", "mergeEntity": "PATCH", "deleteEntity": "DELETE"}
 _ATTRIBUTES = {"appendAttrs": "POST", "updateEntity": "PATCH"}
 _ATTRIBUTE = {"updateAttrs": "PATCH", "replaceAttrs": "PUT", "deleteAttrs": "DELETE"}
-OPERATIONS = frozenset({"createEntity", "purgeEntity", *_BATCHES, *_ENTITY, *_ATTRIBUTES, *_ATTRIBUTE})
+_TEMPORAL = {
+    "upsertTemporal": "POST",
+    "appendAttrsTemporal": "POST",
+    "deleteAttrsTemporal": "DELETE",
+    "updateAttrInstanceTemporal": "PATCH",
+    "deleteAttrInstanceTemporal": "DELETE",
+    "deleteTemporal": "DELETE",
+}
+OPERATIONS = frozenset({"createEntity", "purgeEntity", *_BATCHES, *_ENTITY, *_ATTRIBUTES, *_ATTRIBUTE, *_TEMPORAL})
 _REFUSALS = (400, 404, 405, 409, 413, 414, 415, 422, 501)
 _LONGEST = 2000
 _MOST = 10_000
@@ -60,12 +68,26 @@ def request_of(write: Write, *, local: bool = False) -> tuple[str, str]:
         method, path = _ATTRIBUTES[operation], entity + "/attrs/"
     elif operation in _ATTRIBUTE:
         method, path = _ATTRIBUTE[operation], f"{entity}/attrs/{quote(write.attribute or '', safe='')}"
+    elif operation in _TEMPORAL:
+        method, path = _TEMPORAL[operation], _past(write)
     else:
         raise SourceUnsupported(f"{operation} can't be sent on")
     params = [f"{name}={quote(value, safe=',:')}" for name, value in write.params.items()]
     if local:
         params.append("local=true")
     return method, path + ("?" + "&".join(params) if params else "")
+
+
+def _past(write: Write) -> str:
+    """The path of an operation on an evolution."""
+    if write.operation == "upsertTemporal":
+        return "/temporal/entities"
+    path = "/temporal/entities/" + quote(write.id, safe=":")
+    if write.operation == "appendAttrsTemporal":
+        return path + "/attrs/"
+    if write.attribute is not None:
+        path += "/attrs/" + quote(write.attribute, safe="")
+    return path + "/" + quote(write.instance, safe=":") if write.instance else path
 
 
 async def send(speaker: Speaker, write: Write, ctx: SourceContext) -> Written:
@@ -114,7 +136,10 @@ async def _exchange(speaker: Speaker, sent: Write, info: dict[str, str], ctx: So
 
 def _as_known(sent: Write, version: str | None) -> Any:
     """The body as the version of the specification that the platform is registered with has it (clause 4.3.6.8)."""
-    if version is None or sent.attribute is not None or sent.simplified:
+    if sent.instance and sent.body is not None:
+        # one instance is sent as the only one of a fragment (clause 5.6.14.3)
+        return {sent.attribute: sent.body}
+    if version is None or sent.attribute is not None or sent.simplified or sent.temporal:
         return sent.body
     major, minor = map(int, version.split("."))
     if isinstance(sent.body, list):

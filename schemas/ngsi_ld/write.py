@@ -33,13 +33,22 @@ FLOWS: Final = {
     "updateBatch": "batch-update",
     "mergeBatch": "batch-merge",
     "deleteBatch": "batch-delete",
+    "upsertTemporal": "temporal-upsert",
+    "appendAttrsTemporal": "temporal-append",
+    "deleteAttrsTemporal": "temporal-delete-attribute",
+    "updateAttrInstanceTemporal": "temporal-update-instance",
+    "deleteAttrInstanceTemporal": "temporal-delete-instance",
+    "deleteTemporal": "temporal-delete",
 }
 """What a flow calls the operation of clause 4.20 that was sent on."""
+TEMPORAL: Final = frozenset(name for name in FLOWS if name.endswith("Temporal"))
+"""Those about evolutions (clauses 5.6.11 to 5.6.16)."""
 
 
 class Write(msgspec.Struct, frozen=True):
     """`body` is the entity, the fragment or the attribute as it was sent, in the names of `context`, without an
-    @context; of a batch the list of entities (or of ids). `params` are those of the URI, in the same names."""
+    @context; of a batch the list of entities (or of ids), of an instance of an evolution a list of that one. `params`
+    are those of the URI, in the same names."""
 
     operation: str
     """Its name of clause 4.20."""
@@ -51,6 +60,12 @@ class Write(msgspec.Struct, frozen=True):
     attribute: str | None = None
     """The name of the one attribute that is meant."""
     params: Mapping[str, str] = {}
+    instance: str = ""
+    """The instanceId of the one instance that is meant."""
+
+    @property
+    def temporal(self) -> bool:
+        return self.operation in TEMPORAL
 
     @property
     def names(self) -> dict[str, str]:
@@ -116,7 +131,7 @@ def in_context(write: Write, target: Context) -> Write:
     body, attribute = write.body, write.attribute
     if attribute is not None:
         renamed = attribute if attribute == "scope" else change.to_target(attribute)
-        if isinstance(body, dict):
+        if isinstance(body, dict | list):
             body = next(iter(translate({attribute: body}, change).values()))
         attribute = renamed
     elif isinstance(body, list):
