@@ -24,7 +24,7 @@ FALLBACKS = {
     "deleteBatch": ("deleteEntity",),
 }
 """Operations by which a batch can be done one by one (clauses 5.6.7 to 5.6.10, 5.6.20)."""
-_WHOLE = frozenset({"deleteEntity", "deleteBatch"})
+_WHOLE = frozenset({"deleteEntity", "deleteBatch", "deleteTemporal"})
 """They are about an entity, whatever attributes of it a source is registered for."""
 
 
@@ -49,15 +49,16 @@ class Split:
     taken: bool = False
 
 
-def writers(sources: Iterable[Source], via: str | None) -> list[Source]:
-    """The sources that a write may concern, but for those that it has passed already (clause 5.12)."""
+def writers(sources: Iterable[Source], via: str | None, *, temporal: bool = False) -> list[Source]:
+    """The sources that a write may concern, but for those that it has passed already (clause 5.12). `temporal`: it is
+    about an evolution."""
     passed, now = hops(via), time()
     return [
         source
         for source in sources
         if source.network
         and source.platform.mode is not Mode.AUXILIARY
-        and not source.platform.distribution.temporal
+        and (temporal or not source.platform.distribution.temporal)
         and (source.ends is None or source.ends > now)
         and (source.alias is None or source.alias not in passed)
     ]

@@ -51,6 +51,16 @@ class Evolutions:
             await copy(connection, rows)
         return made[0]
 
+    async def types(self, tenant: str, entity: str) -> tuple[str, ...]:
+        """The types (IRIs) that the entity is known to have had; none if nothing is known of it."""
+        if not storable(tenant) or not storable(entity):
+            return ()
+        async with self._database.connection() as connection:
+            types = await connection.fetchval(
+                "SELECT types FROM temporal_entities WHERE tenant = $1 AND id = $2", tenant, entity
+            )
+        return tuple(types or ())
+
     async def delete(self, tenant: str, entity: str) -> None:
         """The whole evolution. NotFound."""
         async with self._database.transaction() as connection:

@@ -171,7 +171,7 @@ def assemble(parts: Parts) -> list[BaseRoute]:
         *route(f"{ngsi}/info/sourceIdentity", "identity", GET=info.identity),
         *route(f"{ngsi}/info/conformance", "conformance", GET=info.conformance),
         *route("/.well-known/ngsi-ld", "discovery", GET=info.discovery),
-        *temporal_routes(route, reader, parts.gateway, parts.database, parts.settings),
+        *temporal_routes(route, reader, parts.gateway, parts.database, parts.settings, writer.distribution, once),
         *route("/federation/explain", "explain", GET=discovery.explain),
         *route("/health/live", "live", GET=health.live),
         *route("/health/ready", "ready", GET=health.ready),

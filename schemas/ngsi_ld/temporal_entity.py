@@ -90,7 +90,13 @@ def parse_evolution(obj: object, *, context: Context, fragment: bool = False, li
 
 
 def parse_instance(name: str, obj: object, *, context: Context, limits: Limits = Limits()) -> Instance:
-    """One instance of attribute `name`: itself, in an array, or as the only member of an entity (clause 5.6.14)."""
+    """One instance of attribute `name`, in any form that `only_instance` takes."""
+    return _instance(name, only_instance(name, obj), name, context, limits)
+
+
+def only_instance(name: str, obj: object) -> dict[str, Any]:
+    """One instance of attribute `name` as it was sent: itself, in an array, or as the only member of an entity (clause
+    5.6.14). BadRequestData for what is no instance or several."""
     if isinstance(obj, dict) and not is_instance(obj) and "type" not in obj:
         inner = [value for key, value in obj.items() if key not in ENTITY_MEMBERS]
         obj = inner[0] if len(inner) == 1 else obj
@@ -100,7 +106,7 @@ def parse_instance(name: str, obj: object, *, context: Context, limits: Limits =
         obj = {key: value for key, value in obj.items() if key != "@context"}
     if not isinstance(obj, dict) or not is_instance(obj):
         raise bad(name, "exactly one instance of the attribute is needed", obj, "5.6.14")
-    return _instance(name, obj, name, context, limits)
+    return obj
 
 
 def _instances(name: str, member: Any, context: Context, limits: Limits) -> Iterator[Instance]:

@@ -42,12 +42,12 @@ class Distribution:
         if via is not None:
             self._gateway.forward_via(via, tenant(call))
 
-    def sources(self, call: Call, params: Mapping[str, str]) -> list[Source]:
+    def sources(self, call: Call, params: Mapping[str, str], *, temporal: bool = False) -> list[Source]:
         """Those that a write may concern; none with local=true (clause 6.3.18)."""
         found = self._gateway.registry.writable(tenant(call))
         if not found or params.get("local") == "true":
             return []
-        return writers(found, call.header(b"via"))
+        return writers(found, call.header(b"via"), temporal=temporal)
 
     async def carry(
         self,
@@ -62,18 +62,20 @@ class Distribution:
         """Do a write on one entity. `done`: the answer where all of it succeeded; `attributes`: the operation tells in
         an UpdateResult of what did not, not in a BatchOperationResult."""
         sources = self.sources(call, params)
-        media = call.problem_media
-        parts = None
         if sources:
-            parts = split(await self._typed(call, write, sources), sources)
+            write = await self._typed(call, write, sources)
+        return answered(write, await self.shares(call, write, sources, local), done, attributes, call.problem_media)
+
+    async def shares(self, call: Call, write: Write, sources: Sequence[Source], local: Local) -> list[Share]:
+        """Do a write on one entity here and at those of the sources that it concerns; what came of its parts. Raises
+        what `local` does if there is no other part; SourceLoop if nobody was left who could do any."""
+        parts = split(write, sources) if sources else None
         if parts is None or not parts.parts:
-            refused = await local(write.body)
-            return answered(write, [Share(None, frozenset(write.members), refused=refused)], done, attributes, media)
+            return [Share(None, frozenset(write.members), refused=await local(write.body))]
         here, sent = await asyncio.gather(self._here(parts, write, local), self.send(call, parts.parts, write))
-        shares = [*here, *sent]
-        if not shares:
-            return call.problem(SourceLoop("every source that holds it has been asked already"))
-        return answered(write, shares, done, attributes, media)
+        if not here and not sent:
+            raise SourceLoop("every source that holds it has been asked already")
+        return [*here, *sent]
 
     async def _typed(self, call: Call, write: Write, sources: Sequence[Source]) -> Write:
         """With the types that the entity has here, if any: a fragment need not tell them all."""

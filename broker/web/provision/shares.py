@@ -23,6 +23,7 @@ _ERRORS = "https://uri.etsi.org/ngsi-ld/errors/"
 _PASSED = (404, 409, 504, 508)
 """Statuses of the one source that holds it which are ours, too; any other failure of it is a 502 (clause 6.3.17)."""
 _PARTIAL = 207
+_NOT_FOUND = 404
 
 
 @dataclass(slots=True)
@@ -38,6 +39,8 @@ class Share:
     success: tuple[str, ...] | None = None
     unoffered: bool = False
     created: bool = False
+    alone: bool = False
+    """Nobody else holds what it is about."""
 
     @property
     def failed(self) -> bool:
@@ -46,12 +49,12 @@ class Share:
 
 def told(sent: Sent) -> Share:
     """What a source said, or why it said nothing."""
-    source, attributes, written = sent.part.source.id, sent.part.attributes, sent.written
+    source, attributes, written, alone = sent.part.source.id, sent.part.attributes, sent.written, sent.part.alone
     if written is None:
         error = sent.error or SourceError("nothing is known of it")
-        return Share(source, attributes, problem=document(error))
+        return Share(source, attributes, problem=document(error), alone=alone)
     if written.problem is not None:
-        return Share(source, attributes, problem=problem_of(written.status, written.problem))
+        return Share(source, attributes, problem=problem_of(written.status, written.problem), alone=alone)
     return Share(
         source,
         attributes,
@@ -59,7 +62,16 @@ def told(sent: Sent) -> Share:
         errors=written.errors,
         success=written.success,
         created=written.status == 201,
+        alone=alone,
     )
+
+
+def without_strangers(shares: Sequence[Share]) -> list[Share]:
+    """Of an operation on what is there at some of those who may have it: who has nothing of it is no failure if another
+    has; one is left to tell so if nobody has."""
+    strangers = [s for s in shares if not s.alone and s.problem is not None and s.problem["status"] == _NOT_FOUND]
+    others = [s for s in shares if s not in strangers]
+    return others or strangers[:1]
 
 
 def problem_of(status: int, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,12 +34,16 @@ class Target:
             )
         return "scope" if self.attribute == "scope" else context.expand(self.attribute)
 
-    def instance_id(self) -> UUID:
-        """BadRequestData if it is no URI, NotFound if it is none of ours."""
+    def instance_name(self) -> str:
+        """The instanceId. BadRequestData if it is no URI."""
         if not is_uri(self.instance):
             raise BadRequestData("an instanceId is a URI", field="instanceId", value=self.instance, clause="5.6.14")
+        return self.instance
+
+    def instance_id(self) -> UUID:
+        """NotFound if it is none of ours. BadRequestData if it is no URI."""
         try:
-            return UUID(self.instance.removeprefix(INSTANCE))
+            return UUID(self.instance_name().removeprefix(INSTANCE))
         except ValueError:
             raise NotFound("there is no such instance", field="instanceId", value=self.instance) from None
 
