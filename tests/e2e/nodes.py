@@ -17,6 +17,16 @@ EVERYTHING = [
     "deleteBatch",
     "mergeBatch",
 ]
+TEMPORAL = [
+    "upsertTemporal",
+    "appendAttrsTemporal",
+    "deleteAttrsTemporal",
+    "updateAttrInstanceTemporal",
+    "deleteAttrInstanceTemporal",
+    "deleteTemporal",
+    "retrieveTemporal",
+    "queryTemporal",
+]
 Json = dict[str, Any]
 
 

@@ -7,22 +7,12 @@ from typing import Any
 
 import pytest
 from gateway import Gateway
-from nodes import REGISTRATIONS, Json, Node
+from nodes import REGISTRATIONS, TEMPORAL, Json, Node
 
 EVOLUTIONS = "/ngsi-ld/v1/temporal/entities"
 ID = "urn:ngsi-ld:Room:1"
 ONE = f"{EVOLUTIONS}/{ID}"
-TEMPORAL = [
-    "upsertTemporal",
-    "appendAttrsTemporal",
-    "deleteAttrsTemporal",
-    "updateAttrInstanceTemporal",
-    "deleteAttrInstanceTemporal",
-    "deleteTemporal",
-    "retrieveTemporal",
-    "queryTemporal",
-]
-SPEED = {"information": [{"entities": [{"id": ID, "type": "Room"}], "propertyNames": ["heat"]}]}
+HEAT = {"information": [{"entities": [{"id": ID, "type": "Room"}], "propertyNames": ["heat"]}]}
 
 
 @pytest.fixture
@@ -103,7 +93,7 @@ def test_an_instance_is_where_it_was_made(here: Node, there: Node) -> None:
 
 
 def test_exclusive_takes_its_attributes_away(here: Node, there: Node) -> None:
-    here.register(there, "exclusive", operations=TEMPORAL, **SPEED)
+    here.register(there, "exclusive", operations=TEMPORAL, **HEAT)
     made = here.send("POST", EVOLUTIONS, evolution(heat=[at(20, 1)], light=[at(5, 1)]))
     assert made.status_code == 201, made.text
     assert (held(here), held(there)) == ({"light": [5]}, {"heat": [20]})
@@ -128,7 +118,7 @@ def test_redirect_leaves_nothing_here(here: Node, there: Node) -> None:
 
 
 def test_who_alone_holds_it_and_does_not_take_it_is_a_conflict(here: Node, there: Node) -> None:
-    registered = here.register(there, "exclusive", operations=["redirectionOps"], **SPEED)
+    registered = here.register(there, "exclusive", operations=["redirectionOps"], **HEAT)
     refused = here.send("POST", EVOLUTIONS, evolution(heat=[at(20, 1)]))
     assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "Conflict")
     partly = here.send("POST", EVOLUTIONS, evolution(heat=[at(20, 1)], light=[at(5, 1)]))

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from gateway import ENTITIES, Gateway, fresh_database, settings
-from nodes import Node, room
+from nodes import EVERYTHING, TEMPORAL, Node, room
 
 ID = room()["id"]
 ONE = f"{ENTITIES}/{ID}"
 OPERATIONS = "/ngsi-ld/v1/entityOperations"
+EVOLUTIONS = "/ngsi-ld/v1/temporal/entities"
+PAST = f"{EVOLUTIONS}/{ID}"
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +36,9 @@ def five(gateway: Gateway, second: Gateway) -> Iterator[list[Node]]:
         node.close()
 
 
-def connect(nodes: list[Node], edges: list[tuple[int, int]], mode: str = "inclusive") -> None:
+def connect(nodes: list[Node], edges: list[tuple[int, int]], mode: str = "inclusive", **members: Any) -> None:
     for one, other in edges:
-        nodes[one].register(nodes[other], mode)
+        nodes[one].register(nodes[other], mode, **members)
 
 
 CHAIN = [(0, 1), (1, 2), (2, 3), (3, 4)]
@@ -93,6 +95,78 @@ def test_writes_reach_all_that_take_part(five: list[Node], edges: list[tuple[int
     gone = five[0].send("DELETE", ONE)
     assert gone.status_code == 204, gone.text
     assert [node.held(ID) for node in reached] == [None] * len(reached)
+
+
+def evolved(node: Node, **params: Any) -> dict[str, list[int]] | None:
+    """Values by attribute of an evolution, as a node gives it."""
+    answer = node.get(PAST, timerel="after", timeAt="2026-04-01T00:00:00Z", **params)
+    if answer.status_code == 404:
+        return None
+    assert answer.status_code == 200, answer.text
+    assert "ngsild-warning" not in answer.headers, answer.headers["ngsild-warning"]
+    listed = {k: v if isinstance(v, list) else [v] for k, v in answer.json().items() if k not in ("id", "type")}
+    return {name: sorted(one["value"] for one in rows) for name, rows in listed.items()}
+
+
+def point(value: int) -> dict[str, Any]:
+    return {"type": "Property", "value": value, "observedAt": f"2026-04-01T00:00:{value % 60:02}Z"}
+
+
+@pytest.mark.parametrize(("edges", "reached"), [(CHAIN, 5), (DIAMOND, 5), (RING, 5), (COMPLETE, 4)])
+def test_evolutions(five: list[Node], edges: list[tuple[int, int]], reached: int) -> None:
+    for n, node in enumerate(five):
+        made = node.send("POST", EVOLUTIONS, room(1) | {"heat": [point(n), point(n + 10)], f"part{n}": [point(n)]})
+        assert made.status_code == 201, made.text
+    connect(five, edges, operations=EVERYTHING + TEMPORAL)
+    seen = evolved(five[0])
+    assert seen == {"heat": sorted(n + m for n in range(reached) for m in (0, 10))} | {
+        f"part{n}": [n] for n in range(reached)
+    }
+    window = {"type": "Room", "timerel": "after", "timeAt": "2026-04-01T00:00:00Z", "count": "true"}
+    counted = five[0].get(EVOLUTIONS, **window)
+    assert (counted.headers["ngsild-results-count"], len(counted.json())) == ("1", 1)
+    everyone = five[:reached]
+    assert five[0].send("POST", f"{PAST}/attrs", {"heat": [point(50)]}).status_code == 204
+    assert all(50 in (evolved(node, local="true") or {})["heat"] for node in everyone)
+    assert five[0].send("POST", f"{PAST}/attrs", {"light": [{"type": "Property", "value": 1}]}).status_code == 204
+    assert [len(held_instances(node, "light")) for node in everyone] == [1] * reached
+    last = held_instances(everyone[-1], "part" + str(reached - 1))[0]
+    gone = five[0].send("DELETE", f"{PAST}/attrs/part{reached - 1}/{last['instanceId']}")
+    assert gone.status_code == 204, gone.text
+    assert f"part{reached - 1}" not in (evolved(five[0]) or {})
+    assert five[0].send("DELETE", PAST).status_code == 204
+    assert [evolved(node, local="true") for node in everyone] == [None] * reached
+
+
+def held_instances(node: Node, name: str) -> list[dict[str, Any]]:
+    found = node.get(PAST, local="true").json().get(name, [])
+    return found if isinstance(found, list) else [found]
+
+
+@pytest.mark.parametrize(("edges", "reached"), [(CHAIN, 5), (DIAMOND, 5), (RING, 5)])
+def test_entity_maps(five: list[Node], edges: list[tuple[int, int]], reached: int) -> None:
+    for n, node in enumerate(five):
+        assert node.create(room(n, heat=n)).status_code == 201
+        assert node.create(room(9, **{f"part{n}": n})).status_code == 201
+    connect(five, edges)
+    asked = {"type": "Room", "limit": "2"}
+    first = five[0].get(ENTITIES, **asked, entityMap="true", count="true")
+    assert first.status_code == 201, first.text
+    expected = [room(n)["id"] for n in range(reached)] + [room(9)["id"]]
+    assert first.headers["ngsild-results-count"] == str(len(expected))
+    where = first.headers["ngsild-entitymap"]
+    found = [one["id"] for one in first.json()]
+    while len(found) < len(expected):
+        page = five[0].get(ENTITIES, {"NGSILD-EntityMap": where}, **asked, offset=str(len(found)))
+        assert page.status_code == 200, page.text
+        assert "ngsild-warning" not in page.headers, page.headers["ngsild-warning"]
+        assert page.json(), found
+        found += [one["id"] for one in page.json()]
+    assert found == expected
+    whole = five[0].get(f"{ENTITIES}/{room(9)['id']}", {"NGSILD-EntityMap": where}).json()
+    assert {name: whole[name]["value"] for name in whole if name not in ("id", "type")} == {
+        f"part{n}": n for n in range(reached)
+    }
 
 
 def test_redirects_in_a_chain(five: list[Node]) -> None:

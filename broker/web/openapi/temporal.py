@@ -156,11 +156,14 @@ _MORE_FILTERS = ("temporalScopeQ", "temporalCsf", "temporalExpandValues", "tempo
 _PAGE = ("limit", "offset", "count")
 _QUERY = (*_FILTERS, *_MORE_FILTERS, *_WINDOW, *_SHOWN, *_FORM, "temporalOrderBy", *_PAGE)
 _READING = ("Link", "NGSILD-Tenant", "Kakehashi-Use", "Idempotency-Key")
-_WRITING = ("Link", "NGSILD-Tenant")
+_WRITING = ("local", "Link", "NGSILD-Tenant")
 _HEADERS = ("Link", "Kakehashi-Flow", "Kakehashi-Replay-Of", "NGSILD-Warning", "Server-Timing")
 _READ_FAULTS = (400, 401, 403, 406, 422, 503, 504, 508)
-_WRITE_FAULTS = (400, 401, 403, 404, 413, 415, 503, 504)
+_WRITE_FAULTS = (400, 401, 403, 404, 409, 413, 415, 502, 503, 504, 508)
+_BARE_WRITE_FAULTS = (400, 401, 403, 404, 409, 502, 503, 504, 508)
 _DONE = Answer("Done.")
+_PARTLY = Answer("Some of it could not be done.", (Content("BatchOperationResult", media=("application/json",)),))
+_UPDATED = Answer("Some of it could not be done.", (Content("UpdateResult", media=("application/json",)),))
 
 
 def _answers(*, many: bool) -> dict[int, Answer]:
@@ -215,9 +218,14 @@ TEMPORAL: tuple[Operation, ...] = (
         "createEvolution",
         "local store",
         "Create or add to a temporal evolution / 時系列を作成・追加する",
-        "Clause 5.6.11. Evolutions also grow by themselves with every change of an entity of the local store.",
+        "Clause 5.6.11, here and at the sources that are registered for it. Evolutions also grow by themselves with "
+        "every change of an entity of the local store.",
         "ローカルストアのエンティティが変わると、時系列は自動的にも記録されます。",
-        {201: Answer("Created.", headers=("Location",)), 204: Answer("It was there and has been added to.")},
+        {
+            201: Answer("Created.", headers=("Location",)),
+            204: Answer("It was there and has been added to."),
+            207: _PARTLY,
+        },
         _WRITING,
         Content(_SHAPE, example=_EVOLUTION),
         tuple(sorted({*_WRITE_FAULTS} - {404})),
@@ -243,7 +251,7 @@ TEMPORAL: tuple[Operation, ...] = (
         "Add instances of attributes to an evolution / 時系列に属性のインスタンスを追加する",
         "Clause 5.6.12.",
         "属性のインスタンスを追加します。",
-        {204: _DONE},
+        {204: _DONE, 207: _UPDATED},
         ("entity_id", *_WRITING),
         Content(_SHAPE, example={"capacity": _EVOLUTION["capacity"]}),
         _WRITE_FAULTS,
@@ -257,7 +265,7 @@ TEMPORAL: tuple[Operation, ...] = (
         "Correct one instance / インスタンスを訂正する",
         "Clause 5.6.14: the instance is replaced; its instanceId and createdAt stay.",
         "instanceIdとcreatedAtはそのままです。",
-        {204: _DONE},
+        {204: _DONE, 207: _UPDATED},
         ("entity_id", "attr_id", "instance_id", *_WRITING),
         Content(_SHAPE, example=_EVOLUTION["capacity"][0]),
         _WRITE_FAULTS,
@@ -271,9 +279,9 @@ TEMPORAL: tuple[Operation, ...] = (
         "Delete one instance / インスタンスを削除する",
         "Clause 5.6.15.",
         "インスタンスを削除します。",
-        {204: _DONE},
+        {204: _DONE, 207: _UPDATED},
         ("entity_id", "attr_id", "instance_id", *_WRITING),
-        faults=(400, 401, 403, 404, 503, 504),
+        faults=_BARE_WRITE_FAULTS,
         key="administration",
     ),
     Operation(
@@ -284,9 +292,9 @@ TEMPORAL: tuple[Operation, ...] = (
         "Delete an attribute of an evolution / 時系列から属性を削除する",
         "Clause 5.6.13: the default instances, those of datasetId, or with deleteAll all of them.",
         "既定のインスタンス、datasetIdのもの、またはdeleteAllですべてを削除します。",
-        {204: _DONE},
+        {204: _DONE, 207: _UPDATED},
         ("entity_id", "attr_id", "temporalDatasetId", "deleteAll", *_WRITING),
-        faults=(400, 401, 403, 404, 503, 504),
+        faults=_BARE_WRITE_FAULTS,
         key="administration",
     ),
     Operation(
@@ -297,9 +305,9 @@ TEMPORAL: tuple[Operation, ...] = (
         "Delete the temporal evolution of an entity / 時系列を削除する",
         "Clause 5.6.16. The entity itself stays.",
         "エンティティ自体は残ります。",
-        {204: _DONE},
-        ("entity_id", "NGSILD-Tenant"),
-        faults=(400, 401, 403, 404, 503),
+        {204: _DONE, 207: _PARTLY},
+        ("entity_id", "local", "NGSILD-Tenant"),
+        faults=_BARE_WRITE_FAULTS,
         key="administration",
     ),
 )
