@@ -62,5 +62,8 @@ class SourceContext:
     """Body bytes sent: of writes."""
     origin: str = ""
     """Of a write: the request that it began with, through however many gateways."""
+    entity_map: str | None = None
+    """The EntityMap that the platform keeps of this query (clause 5.5.14), as it gave it; "": it is to make one. None:
+    the query has nothing to do with a map. Where the platform says which one it used, that stands here afterwards."""
     conveyed: Mapping[str, str] = field(default_factory=dict)
     """Headers that the registration wants conveyed beside all that (clause 4.3.6.5)."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from adapters.contract import Page, Services, SourceContext
 from adapters.ngsi_ld import probing, subscribing, writing
 from adapters.ngsi_ld.batch_query import as_batch
 from adapters.ngsi_ld.history import Question, chapters
+from adapters.ngsi_ld.mapping import ask_mapped
 from adapters.ngsi_ld.translate import (
     AS_ASKED,
     Ask,
@@ -76,6 +78,7 @@ class NgsiLdAdapter:
         self._types = _known_types(platform)
         offers = offered(platform.distribution.operations)
         self._by_batch = "queryEntity" not in offers and "queryBatch" in offers
+        self._maps = "createEntityMapQueryEntity" in offers and not self._by_batch
 
     # --- plan -----------------------------------------------------------------------------------------------------
 
@@ -170,6 +173,11 @@ class NgsiLdAdapter:
                 return
 
     async def _put(self, ask: Ask, url: str, ctx: SourceContext) -> Answer:
+        if ctx.entity_map is not None and self._maps:
+            answer, used = await ask_mapped(partial(self._get, ask.asked_in, ctx), url, ctx.entity_map)
+            self._maps = used is not None or answer.status >= 300
+            ctx.entity_map = used
+            return answer
         if ask.retrieve or not self._by_batch:
             return await self.get(url, ask.asked_in, ctx)
         address, body = as_batch(url)
@@ -199,7 +207,13 @@ class NgsiLdAdapter:
 
     async def get(self, url: str, context: Context, ctx: SourceContext) -> Answer:
         """One GET in a context, with the tenant."""
-        return await self.services.upstream.request("GET", url, ctx=ctx, headers=self.headers_for(context))
+        return await self._get(context, ctx, url, {})
+
+    async def _get(self, context: Context, ctx: SourceContext, url: str, more: dict[str, str]) -> Answer:
+        headers = self.headers_for(context)
+        return await self.services.upstream.request(
+            "GET", url, ctx=ctx, headers={**headers, **more} if more else headers
+        )
 
     def _misunderstood(self, answer: Answer, ask: Ask) -> bool:
         """It could not have our context, or read the question in another one (so that names meant something else).

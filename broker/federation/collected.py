@@ -18,6 +18,8 @@ class Collected:
     outcome: Outcome
     pages: list[Page] = field(default_factory=list)
     names: tuple[str, ...] = ()
+    entity_map: str | None = None
+    """The EntityMap that the source used for its answer, if it was to use one, as it gave it."""
 
     def ids(self) -> Iterator[str]:
         """Of the entities that the source gave."""

@@ -75,7 +75,7 @@ async def federate(
         collected = await execute(plan.steps, limits)
     again = False
     if len(collected) > 1:
-        left = msgspec.structs.replace(limits, budget_s=limits.budget_s - (monotonic() - began))
+        left = msgspec.structs.replace(limits, budget_s=limits.budget_s - (monotonic() - began), maps=None)
         again = await asked_again(plan, collected, left, on_page=not plan.residual.filters and query.order is None)
         if again and reducing:
             reduce(collected, query, owners if divided else None)

@@ -5,7 +5,7 @@ Clauses 4.5.25, 5.2.39, 5.5.9.3.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from broker.federation.engine import Result
 from broker.federation.execute import Collected
@@ -39,6 +39,25 @@ def questions(
     for names, ids in by_sources.items():
         for start in range(0, len(ids), IDS_IN_A_QUESTION):
             yield names, tuple(ids[start : start + IDS_IN_A_QUESTION])
+
+
+def linked(results: Iterable[Result], known: Mapping[str, str] | None = None) -> dict[str, str | None]:
+    """The EntityMaps that sources made of the query, by source, as they gave them; with those that were `known`, what
+    is to change of them: None for one that its source does not use any more.
+
+    A map that a source makes in the place of a lost one is of that page's question only, and links to nothing.
+    """
+    found: dict[str, str | None] = {}
+    for result in results:
+        for c in result.collected:
+            source = c.step.source.id
+            if known:
+                if source in known and c.outcome.complete and c.entity_map != known[source]:
+                    found[source] = None
+            elif c.entity_map:
+                # of two questions neither map is of the whole
+                found[source] = None if source in found else c.entity_map
+    return found
 
 
 def answered(result: Result) -> bool:

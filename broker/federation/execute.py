@@ -47,6 +47,8 @@ class Limits(msgspec.Struct, frozen=True):
     via: str
     headers: Mapping[bytes, bytes] = {}
     """Of the request itself, of which a registration may want some conveyed (clause 4.3.6.5)."""
+    maps: Mapping[str, str] | None = None
+    """The EntityMaps that sources keep of the query, by source; {}: each is to make one. None: there are none."""
 
 
 async def execute(steps: Sequence[Step], limits: Limits) -> list[Collected]:
@@ -84,16 +86,24 @@ async def ask(step: Step, limits: Limits, work: Work = fetch) -> Collected:
             budget=limits.max_bytes,
             freshness=freshness,
             unless=unless,
+            entity_map=_map_of(source, limits),
             conveyed=source.convey(limits.headers) if source.conveys else NOTHING,
         )
         return await _ask(step, ctx, work, wait)
 
-    if source.answers is not None and step.pushdown.key is not None and work is fetch and not source.conveys:
+    shareable = limits.maps is None and work is fetch and not source.conveys
+    if source.answers is not None and step.pushdown.key is not None and shareable:
         return await shared(step, source.answers, limits.via, deadline, alone)
     collected = await alone(None, None)
     if collected is None:
         raise RuntimeError("not modified, though nothing was kept")
     return collected
+
+
+def _map_of(source: Source, limits: Limits) -> str | None:
+    if not limits.maps:
+        return None if limits.maps is None else ""
+    return limits.maps.get(source.id)
 
 
 async def _ask(step: Step, ctx: SourceContext, work: Work, wait: float) -> Collected | None:
@@ -133,6 +143,7 @@ async def _ask(step: Step, ctx: SourceContext, work: Work, wait: float) -> Colle
         outcome = collected.outcome
         tally.last_ms = outcome.ms = (perf_counter() - began) * 1000
         outcome.bytes = ctx.received
+    collected.entity_map = ctx.entity_map
     collected.sum_up()
     return collected
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from broker.federation.engine import Result
-from broker.federation.entity_map import LOCAL, answered, credit, holders, questions
+from broker.federation.entity_map import LOCAL, answered, credit, holders, linked, questions
 from broker.federation.join import combined, follow, noticed
 from broker.federation.sight import Sight
 from broker.federation.warn import warnings
@@ -53,12 +53,18 @@ class MappedQueries:
         """
         most = self._gateway.max_collect
         ask = self._gateway.asking(envelope, query.tenant)
-        result = await ask(asked.alter(offset=0, limit=most, count=False, join=None), None)
+        asking = self._gateway.asking(envelope, query.tenant, maps={})
+        result = await asking(asked.alter(offset=0, limit=most, count=False, join=None), None)
         if result.more:
             raise TooManyResults(f"an EntityMap has at most {most} entities; narrow the query", field="entityMap")
         held = [(entity, names) for entity, names in holders(result) if storable(entity)]
         stored = await self._store.create(
-            query.tenant, envelope.caller.consumer.service, digest, ends_at(lifetime or DEFAULT_LIFETIME), held
+            query.tenant,
+            envelope.caller.consumer.service,
+            digest,
+            ends_at(lifetime or DEFAULT_LIFETIME),
+            held,
+            {source: name for source, name in linked([result]).items() if name is not None},
         )
         known = dict(held)
         whole = [entity for entity in result.entities or () if entity["id"] in known]
@@ -83,19 +89,22 @@ class MappedQueries:
         ask = self._gateway.asking(envelope, query.tenant)
         bare = asked.alter(join=None)
         if stored is None:
-            result = await ask(bare, None)
+            result = await self._gateway.asking(envelope, query.tenant, maps={})(bare, None)
             stored = await self._store.create(
                 query.tenant,
                 envelope.caller.consumer.service,
                 digest,
                 ends_at(lifetime or DEFAULT_LIFETIME),
                 [(entity, names) for entity, names in holders(result) if storable(entity)],
+                {source: name for source, name in linked([result]).items() if name is not None},
             )
         else:
             known = {s.id if s.network else LOCAL: s for s in self._gateway.sight(envelope).sources(query.tenant)}
             entries = await self._store.entries(stored.id, ids=query.ids)
             names = {name for entry in entries for name in entry.sources}
-            result = await ask(bare, [known[name] for name in sorted(names) if name in known])
+            asking = self._gateway.asking(envelope, query.tenant, maps=stored.linked or None)
+            result = await asking(bare, [known[name] for name in sorted(names) if name in known])
+            await self._store.link(stored.id, linked([result], stored.linked))
         await self._link(result, query, ask)
         return stored, await self._settled(result, query, envelope)
 
@@ -119,6 +128,7 @@ class MappedQueries:
         answer keeps its place: the pages before and after are the same with it and without it.
         """
         ask = self._gateway.asking(envelope, query.tenant)
+        asking = self._gateway.asking(envelope, query.tenant, maps=stored.linked or None)
         parts: list[Result] = []
         shown: dict[str, dict[str, Any]] = {}
         taken, last, after, offset, size = 0, -1, -1, query.offset, query.limit
@@ -126,7 +136,7 @@ class MappedQueries:
             entries = await self._store.entries(stored.id, after=after, offset=offset, limit=size, ids=query.ids)
             if not entries:
                 break
-            chunk = await self._read(entries, asked, ask, self._gateway.sight(envelope))
+            chunk = await self._read(entries, asked, asking, self._gateway.sight(envelope))
             parts += chunk.parts
             for entry in entries:
                 if entry.entity in chunk.gone or taken == query.limit:
@@ -137,6 +147,7 @@ class MappedQueries:
             if chunk.gone:
                 await self._store.remove(stored.id, [e.position for e in entries if e.entity in chunk.gone])
             after, offset, size = entries[-1].position, 0, min(size * 2, _LARGEST_CHUNK)
+        await self._store.link(stored.id, linked(parts, stored.linked))
         for part in parts:
             credit(part.collected, shown)
         collected = combined([c for part in parts for c in part.collected])
@@ -155,7 +166,7 @@ class MappedQueries:
 
     async def _read(self, entries: Sequence[Entry], asked: EntityQuery, ask: AskSources, sight: Sight) -> _Chunk:
         known = {s.id if s.network else LOCAL: s for s in sight.sources(asked.tenant)}
-        bare = asked.alter(id_pattern=None, order=None, offset=0, count=False, join=None)
+        bare = asked.alter(order=None, offset=0, count=False, join=None)
         gone: set[str] = set()
         put = []
         for names, ids in questions((e.entity, e.sources) for e in entries):

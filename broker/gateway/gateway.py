@@ -114,9 +114,16 @@ class Gateway:
         via = self.forward_via(envelope.via, tenant)
         return Limits(self._budget, self._max_bytes, str(envelope.request), via, envelope.headers)
 
-    def asking(self, envelope: Envelope, tenant: str, operation: Operation = Operation.READ) -> AskSources:
-        """Questions of one request, which share its time. What they give may leave once it is settled. LoopDetected."""
-        limits = self.limits(envelope, tenant)
+    def asking(
+        self,
+        envelope: Envelope,
+        tenant: str,
+        operation: Operation = Operation.READ,
+        maps: Mapping[str, str] | None = None,
+    ) -> AskSources:
+        """Questions of one request, which share its time. What they give may leave once it is settled. LoopDetected.
+        `maps`: as of `Limits`."""
+        limits = msgspec.structs.replace(self.limits(envelope, tenant), maps=maps)
         end = monotonic() + limits.budget_s
         sight = self.sight(envelope, operation)
 

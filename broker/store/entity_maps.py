@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from uuid import uuid4
+
+import orjson
 
 from broker.store.database import Database
 from broker.store.text import require_key, storable
@@ -18,13 +21,15 @@ _PREFIX = "urn:ngsi-ld:entitymap:"
 
 @dataclass(frozen=True, slots=True)
 class StoredMap:
-    """`digest` is that of the question that made it. `owner`: the service that asked it."""
+    """`digest` is that of the question that made it. `owner`: the service that asked it. `linked`: the maps that
+    sources keep of the same question, by source, as they gave them."""
 
     id: str
     tenant: str
     owner: str
     digest: bytes
     expires_at: datetime
+    linked: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +48,28 @@ class EntityMaps:
         self._database = database
 
     async def create(
-        self, tenant: str, owner: str, digest: bytes, expires_at: datetime, entries: Sequence[tuple[str, Sequence[str]]]
+        self,
+        tenant: str,
+        owner: str,
+        digest: bytes,
+        expires_at: datetime,
+        entries: Sequence[tuple[str, Sequence[str]]],
+        linked: Mapping[str, str] = MappingProxyType({}),
     ) -> StoredMap:
         """Keep these entities in this order, each with its sources. Expired maps of everyone go."""
         require_key(tenant, "NGSILD-Tenant")
-        made = StoredMap(_PREFIX + uuid4().hex, tenant, owner, digest, expires_at)
+        made = StoredMap(_PREFIX + uuid4().hex, tenant, owner, digest, expires_at, linked)
         async with self._database.transaction() as connection:
             await connection.execute("DELETE FROM entity_maps WHERE expires_at <= $1", _now())
             await connection.execute(
-                "INSERT INTO entity_maps (id, tenant, owner, digest, expires_at) VALUES ($1, $2, $3, $4, $5)",
+                "INSERT INTO entity_maps (id, tenant, owner, digest, expires_at, linked)"
+                " VALUES ($1, $2, $3, $4, $5, $6::jsonb)",
                 made.id,
                 tenant,
                 owner,
                 digest,
                 expires_at,
+                orjson.dumps(dict(linked)).decode(),
             )
             await connection.copy_records_to_table(
                 "entity_map_entries",
@@ -77,13 +90,13 @@ class EntityMaps:
             return None
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
-                "SELECT id, tenant, owner, digest, expires_at FROM entity_maps"
+                "SELECT id, tenant, owner, digest, expires_at, linked FROM entity_maps"
                 " WHERE id = $1 AND tenant = $2 AND expires_at > $3",
                 name,
                 tenant,
                 _now(),
             )
-        return None if row is None else StoredMap(**row)
+        return None if row is None else StoredMap(**{**row, "linked": orjson.loads(row["linked"])})
 
     async def count(self, name: str, ids: Sequence[str] = ()) -> int:
         """How many entities are in a map, or which of `ids` are."""
@@ -117,6 +130,19 @@ class EntityMaps:
         async with self._database.connection() as connection:
             await connection.execute(
                 "DELETE FROM entity_map_entries WHERE map = $1 AND position = ANY($2::int[])", name, list(positions)
+            )
+
+    async def link(self, name: str, changes: Mapping[str, str | None]) -> None:
+        """Maps of sources that this one links to from now on, and those (None) that it does no more."""
+        if not changes:
+            return
+        kept = {source: other for source, other in changes.items() if other is not None}
+        async with self._database.connection() as connection:
+            await connection.execute(
+                "UPDATE entity_maps SET linked = (linked - $2::text[]) || $3::jsonb WHERE id = $1",
+                name,
+                list(changes),
+                orjson.dumps(kept).decode(),
             )
 
     async def prolong(self, name: str, expires_at: datetime) -> None:

@@ -15,6 +15,7 @@ from broker.registry.registry import Registry
 from broker.registry.source import expired
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import PLAIN, Media, choose
+from broker.web.paging import page_links
 from broker.web.protocol import LOCATION
 from broker.web.provision.calls import flag, options_of
 from broker.web.reading import Reader, tenant
@@ -62,9 +63,8 @@ class ContextSources:
         headers: Headers = []
         if query.count:
             headers.append((b"ngsild-results-count", str(len(found)).encode()))
-        links = _page_links(call, query.offset, query.limit, len(found), media)
-        if links:
-            headers.append((b"link", links.encode("latin-1")))
+        more = query.offset + query.limit < len(found)
+        headers += page_links(call, offset=query.offset, limit=query.limit, more=more, media=media)
         rows = [self._shown(p, context, sys_attrs=asked.sys_attrs) for p in page]
         return _answer(rows, context, media, headers)
 
@@ -131,21 +131,6 @@ def _changed(platform: Platform, fragment: dict[str, Any], context: Context) -> 
         mode=made.mode,
         timeout_ms=made.timeout_ms,
     )
-
-
-def _page_links(call: Call, offset: int, limit: int, total: int, media: Media) -> str:
-    """`next` and `prev` (clause 6.3.10), with everything else as it was asked."""
-    raw = call.scope["query_string"].decode("latin-1")
-    kept = [p for p in raw.split("&") if p and p.partition("=")[0] not in ("offset", "limit")]
-    links = []
-    for rel, at, wanted in (
-        ("next", offset + limit, limit > 0 and total > offset + limit),
-        ("prev", max(0, offset - limit), offset > 0 and limit > 0),
-    ):
-        if wanted:
-            query = quote("&".join([*kept, f"limit={limit}", f"offset={at}"]), safe="&=%,;:|!~()[].*'+$@/?")
-            links.append(f'</ngsi-ld/v1/csourceRegistrations?{query}>;rel="{rel}";type="{media}"')
-    return ", ".join(links)
 
 
 def _answer(body: Any, context: Context, media: Media, headers: Headers) -> Reply:

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
+from broker.federation.entity_map import LOCAL
 from broker.identity.callers import Caller
 from broker.store.entity_maps import EntityMaps, StoredMap
 from broker.web.endpoint import Headers, Reply
 from broker.web.negotiation import Media
 from schemas.errors import BadRequestData, InvalidRequest
 from schemas.ngsi_ld.context import CORE, Context
+from schemas.ngsi_ld.registration import registration_id
 from schemas.ngsi_ld.temporal_aggregate import instant, parse_duration
 
 PATH = "/ngsi-ld/v1/entityMaps/"
@@ -39,7 +42,8 @@ async def document(store: EntityMaps, stored: StoredMap, media: Media, status: i
         "id": stored.id,
         "type": "EntityMap",
         "expiresAt": instant(stored.expires_at),
-        "entityMap": {entry.entity: entry.sources for entry in entries},
+        "entityMap": {entry.entity: [_registration(name) for name in entry.sources] for entry in entries},
+        "linkedMaps": {_registration(source): _map_id(given) for source, given in stored.linked.items()},
     }
     headers: Headers = [(b"content-type", media.encode())]
     if media is Media.JSONLD:
@@ -47,6 +51,15 @@ async def document(store: EntityMaps, stored: StoredMap, media: Media, status: i
     else:
         headers.append((b"link", CORE.link_header().encode("latin-1")))
     return Reply(status, orjson.dumps(told), headers)
+
+
+def _registration(source: str) -> str:
+    return source if source == LOCAL else registration_id(source)
+
+
+def _map_id(given: str) -> str:
+    """The id of a source's map, of its address."""
+    return unquote(given.rpartition("/entityMaps/")[2])
 
 
 def own_of(params: dict[str, str]) -> dict[str, str]:

@@ -41,7 +41,8 @@ class Held:
         self.first = NgsiLdSource([house(n) for n in "adgh"])
         self.second = NgsiLdSource([house(n) for n in "beh"])
         self.servers = [host.serve(source) for source in (self.first, self.second)]
-        self.platforms = [space.add(server.url, area="takeshiba")["id"] for server in self.servers]
+        made = [space.add(server.url, area="takeshiba")["id"] for server in self.servers]
+        self.platforms = [f"urn:ngsi-ld:ContextSourceRegistration:{name}" for name in made]
         create(space, house("c"), house("f"))
 
     def query(self, location: str | None = None, **params: Any) -> Any:

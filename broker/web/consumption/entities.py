@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from urllib.parse import quote
 
 import msgspec
 
@@ -13,6 +12,7 @@ from broker.federation.engine import Result
 from broker.gateway.gateway import Delivery, Envelope, Gateway
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import Media, preferred, prefers_plain
+from broker.web.paging import page_links
 from broker.web.reading import Reader, accepted, tenant
 from broker.web.rendering import amended, needs_objects, render_list, render_one, widened, writable
 from schemas.errors import NotFound, SourceTooLarge
@@ -22,7 +22,6 @@ from schemas.ngsi_ld.params import parse_query, parse_retrieve
 from schemas.ngsi_ld.query import EntityQuery, Rendering
 from schemas.outcome import Outcome
 
-ENTITIES = "/ngsi-ld/v1/entities"
 _CACHED_QUERIES = 512
 _CACHED_BYTES = 2048
 _TOO_DEEP = '199 kakehashi "Partial answer, entities that are nested too deep are left out"'
@@ -44,9 +43,7 @@ class EntityReads:
         caller = self._reader.caller(call)
         query, rendering, media = await self.parse(call)
         reply, result = await self.answer(self._reader.envelope(call, caller), query, rendering, media)
-        links = page_links(call, query, result, media)
-        if links:
-            reply.headers.append((b"link", links.encode("latin-1")))
+        reply.headers += page_links(call, offset=query.offset, limit=query.limit, more=result.more, media=media)
         return reply
 
     async def answer(
@@ -192,22 +189,3 @@ def _token(platform: str) -> str:
 @lru_cache(maxsize=256)
 def _link(context: Context) -> bytes:
     return context.link_header().encode("latin-1")
-
-
-def page_links(call: Call, query: EntityQuery, result: Result, media: Media, path: str = ENTITIES) -> str:
-    """`next` and `prev` (clause 6.3.10), with everything else as it was asked. `path`: where the question was put."""
-    links = []
-    if result.more and query.limit:
-        links.append(page_link(call, query.offset + query.limit, query.limit, "next", media, path))
-    if query.offset > 0:
-        links.append(page_link(call, max(0, query.offset - query.limit), query.limit, "prev", media, path))
-    return ", ".join(links)
-
-
-def page_link(call: Call, offset: int, limit: int, rel: str, media: Media, path: str) -> str:
-    """A link to another page of what was asked at `path`."""
-    raw = call.scope["query_string"].decode("latin-1")
-    kept = [p for p in raw.split("&") if p and p.partition("=")[0] not in ("offset", "limit")]
-    # what is not ASCII or could end the reference is encoded; what is encoded already stays
-    query = quote("&".join([*kept, f"limit={limit}", f"offset={offset}"]), safe="&=%,;:|!~()[].*'+$@/?")
-    return f'<{path}?{query}>; rel="{rel}"; type="{media}"'

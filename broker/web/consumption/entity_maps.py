@@ -13,16 +13,15 @@ from broker.identity.callers import Caller
 from broker.store.entity_maps import EntityMaps, StoredMap
 from broker.web import entity_map_parts as parts
 from broker.web.consumption.entities import (
-    ENTITIES,
     EntityReads,
     add_provenance,
     formed,
-    page_links,
     told,
     told_one,
 )
 from broker.web.endpoint import Call, Reply
 from broker.web.negotiation import PLAIN, Media, body_media, choose
+from broker.web.paging import page_links
 from broker.web.reading import Reader, accepted, read_json, tenant
 from broker.web.rendering import widened
 from schemas.errors import BadRequestData, InvalidRequest, NotFound, OperationNotSupported
@@ -78,8 +77,8 @@ class EntityMapReads:
         )
         return await self.answer(call, asking, own)
 
-    async def answer(self, call: Call, asking: Asking, own: Mapping[str, str], path: str = ENTITIES) -> Reply:
-        """A page of a query, from a map where one is wanted or named. `path`: where the question was put."""
+    async def answer(self, call: Call, asking: Asking, own: Mapping[str, str]) -> Reply:
+        """A page of a query, from a map where one is wanted or named."""
         query, rendering, media, envelope = asking.query, asking.rendering, asking.media, asking.envelope
         named = call.header(b"ngsild-entitymap")
         if not parts.wanted(own) and named is None:
@@ -96,9 +95,7 @@ class EntityMapReads:
             reply, result = told(delivery, asked, query, rendering, media), delivery.result
             reply.status = max(reply.status, status) if status == 200 else status
             reply.headers.append(parts.location(stored))
-        links = page_links(call, query, result, media, path)
-        if links:
-            reply.headers.append((b"link", links.encode("latin-1")))
+        reply.headers += page_links(call, offset=query.offset, limit=query.limit, more=result.more, media=media)
         return reply
 
     def entity(self, call: Call) -> Awaitable[Reply]:

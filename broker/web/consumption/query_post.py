@@ -14,7 +14,6 @@ from schemas.errors import InvalidRequest
 from schemas.ngsi_ld.params import parse_query
 from schemas.ngsi_ld.query_object import read_query_object
 
-_PATH = "/ngsi-ld/v1/entityOperations/query"
 _IN_URI = frozenset({"limit", "offset", "count", "options", "format", "local", "lang", "geometryProperty"})
 _FREE = _IN_URI - {"local"}
 
@@ -50,4 +49,4 @@ class QueryByPost:
         envelope = self._reader.envelope(call, caller, raw)
         # the next page is the same body, posted there
         question = digest({"": raw.decode(), **in_uri}, context, _FREE)
-        return await self._maps.answer(call, Asking(envelope, query, rendering, media, question), own, _PATH)
+        return await self._maps.answer(call, Asking(envelope, query, rendering, media, question), own)

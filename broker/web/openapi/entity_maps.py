@@ -64,6 +64,7 @@ ENTITY_MAP_SCHEMAS: dict[str, Json] = {
         "properties": {
             "id": {"type": "string", "format": "uri"},
             "type": {"const": "EntityMap"},
+            "linkedMaps": {"type": "object", "additionalProperties": {"type": "string"}},
             "expiresAt": {"type": "string", "format": "date-time"},
             "entityMap": {"type": "object", "additionalProperties": _HOLDERS},
         },

@@ -15,9 +15,10 @@ from broker.identity.callers import Caller
 from broker.store.subscriptions import Draft, Key, Kind, StoredSubscription, SubscriptionStore, aad
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import PLAIN, Media, choose
+from broker.web.paging import page_links
 from broker.web.protocol import LOCATION
 from broker.web.reading import Reader, base_url, tenant
-from broker.web.subscriptions.paging import page_links, page_of
+from broker.web.subscriptions.paging import page_of
 from schemas.errors import BadRequestData, InvalidRequest, NotFound
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.names import is_uri
@@ -96,9 +97,8 @@ class SubscriptionApi:
         reply = _answer(rows, context, media)
         if page.count:
             reply.headers.append((b"ngsild-results-count", str(total).encode()))
-        links = page_links(call, page, total, media)
-        if links:
-            reply.headers.append((b"link", links.encode("latin-1")))
+        more = page.offset + page.limit < total
+        reply.headers += page_links(call, offset=page.offset, limit=page.limit, more=more, media=media)
         return reply
 
     async def retrieve(self, call: Call) -> Reply:

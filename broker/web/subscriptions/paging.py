@@ -1,13 +1,10 @@
-"""Pages of subscriptions (clauses 5.5.9.1, 6.3.10)."""
+"""Which page of subscriptions is asked for (clauses 5.5.9.1, 6.3.10)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
 
-from broker.web.endpoint import Call
-from broker.web.negotiation import Media
 from schemas.errors import BadRequestData, InvalidRequest
 from schemas.ngsi_ld.params import MAX_LIMIT, MAX_OFFSET
 
@@ -28,24 +25,6 @@ def page_of(params: Mapping[str, str]) -> Page:
     if limit == 0 and count != "true":
         raise BadRequestData("limit=0 goes only with count=true", field="limit", value="0", clause="6.3.10")
     return Page(limit, _whole(params, "offset", 0, MAX_OFFSET), count == "true")
-
-
-def page_links(call: Call, page: Page, total: int, media: Media) -> str:
-    """`next` and `prev`, with everything else as it was asked."""
-    links = []
-    if page.limit and page.offset + page.limit < total:
-        links.append(_link(call, page.offset + page.limit, page.limit, "next", media))
-    if page.offset > 0 and page.limit:
-        links.append(_link(call, max(0, page.offset - page.limit), page.limit, "prev", media))
-    return ", ".join(links)
-
-
-def _link(call: Call, offset: int, limit: int, rel: str, media: Media) -> str:
-    raw = call.scope["query_string"].decode("latin-1")
-    kept = [p for p in raw.split("&") if p and p.partition("=")[0] not in ("offset", "limit")]
-    # what is not ASCII or could end the reference is encoded; what is encoded already stays
-    query = quote("&".join([*kept, f"limit={limit}", f"offset={offset}"]), safe="&=%,;:|!~()[].*'+$@/?")
-    return f'<{call.scope["path"].rstrip("/")}?{query}>; rel="{rel}"; type="{media}"'
 
 
 def _whole(params: Mapping[str, str], name: str, default: int, most: int) -> int:

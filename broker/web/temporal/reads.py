@@ -6,20 +6,18 @@ import orjson
 
 from broker.gateway.evolutions import FederatedEvolutions, Told
 from broker.gateway.gateway import Envelope
-from broker.local.temporal import Evolved, there
-from broker.web.consumption.entities import add_provenance, page_link
+from broker.local.temporal import there
+from broker.web.consumption.entities import add_provenance
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.entity_map_parts import location, own_of
 from broker.web.negotiation import PLAIN, Media, choose
+from broker.web.paging import page_links
 from broker.web.reading import Reader, tenant
 from broker.web.temporal.maps import TemporalMaps
 from broker.web.temporal.target import target
 from schemas.errors import NotFound
 from schemas.ngsi_ld.temporal import TemporalQuery
 from schemas.ngsi_ld.temporal_params import parse_temporal_body, parse_temporal_query, parse_temporal_retrieve
-
-_PATH = "/ngsi-ld/v1/temporal/entities"
-_BY_POST = "/ngsi-ld/v1/temporal/entityOperations/query"
 
 
 class TemporalViews:
@@ -45,7 +43,7 @@ class TemporalViews:
             reply = call.problem(error)
             add_provenance(reply.headers, told.delivery)
             return reply
-        return _reply(call, query, told, media, found.entities[0], "")
+        return _reply(call, query, told, media, found.entities[0])
 
     async def query(self, call: Call) -> Reply:
         """`GET /ngsi-ld/v1/temporal/entities`."""
@@ -58,9 +56,9 @@ class TemporalViews:
         envelope = self._reader.envelope(call, caller)
         paged = await self._maps.page(call, envelope, query, params, own, context)
         if paged is None:
-            return await self._answer(call, envelope, query, media, _PATH)
+            return await self._answer(call, envelope, query, media)
         told, stored, fresh = paged
-        reply = _reply(call, query, told, media, told.found.entities, _PATH)
+        reply = _reply(call, query, told, media, told.found.entities)
         if fresh and reply.status == 200:
             reply.status = 201
         reply.headers.append(location(stored))
@@ -74,22 +72,17 @@ class TemporalViews:
         context = given if media is Media.JSONLD else await self._reader.addressed(call, given)
         query = parse_temporal_body(document, self._reader.parameters(call), context)
         envelope = self._reader.envelope(call, caller, orjson.dumps(document, option=orjson.OPT_SORT_KEYS))
-        return await self._answer(call, envelope, query, media, _BY_POST)
+        return await self._answer(call, envelope, query, media)
 
-    async def _answer(self, call: Call, envelope: Envelope, query: TemporalQuery, media: Media, path: str) -> Reply:
+    async def _answer(self, call: Call, envelope: Envelope, query: TemporalQuery, media: Media) -> Reply:
         told = await self._evolutions.query(envelope, tenant(call), query)
-        return _reply(call, query, told, media, told.found.entities, path)
+        return _reply(call, query, told, media, told.found.entities)
 
 
 def _reply(
-    call: Call,
-    query: TemporalQuery,
-    told: Told,
-    media: Media,
-    answer: dict[str, object] | list[dict[str, object]],
-    path: str,
+    call: Call, query: TemporalQuery, told: Told, media: Media, answer: dict[str, object] | list[dict[str, object]]
 ) -> Reply:
-    found = told.found
+    found, paged = told.found, isinstance(answer, list)
     if media is Media.JSONLD:
         named = query.context.document()
         answer = (
@@ -104,18 +97,7 @@ def _reply(
         headers.append((b"content-range", found.range.header.encode()))
     if found.count is not None and query.count:
         headers.append((b"ngsild-results-count", str(found.count).encode()))
-    links = _page_links(call, query, found, media, path) if path else ""
-    if links:
-        headers.append((b"link", links.encode("latin-1")))
+    if paged:
+        headers += page_links(call, offset=query.offset, limit=query.limit, more=found.more, media=media)
     add_provenance(headers, told.delivery)
     return Reply(200 if found.range is None else 206, orjson.dumps(answer), headers)
-
-
-def _page_links(call: Call, query: TemporalQuery, found: Evolved, media: Media, path: str) -> str:
-    """`next` and `prev` by entities (clause 6.3.10), with everything else as it was asked."""
-    links = []
-    if found.more and query.limit:
-        links.append(page_link(call, query.offset + query.limit, query.limit, "next", media, path))
-    if query.offset > 0:
-        links.append(page_link(call, max(0, query.offset - query.limit), query.limit, "prev", media, path))
-    return ", ".join(links)
