@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+import msgspec
+
 from adapters.exchange import SourceContext as SourceContext
 from adapters.upstream import Upstream
 from schemas.capability import Capabilities, Pushdown
@@ -49,8 +51,7 @@ class Manifest:
     quality: tuple[Rule, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """Some of the entities asked for: either `raw` with its `heads`, or `entities`.
 
     `raw`: the bytes of one JSON array of normalized entities already in the working context (for a retrieve: of one

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from adapters.freshness import Freshness
 
 
@@ -39,8 +41,7 @@ class NotModified(Exception):
     """What is kept of an answer is still good: the platform said 304 to our If-None-Match."""
 
 
-@dataclass(slots=True)
-class SourceContext:
+class SourceContext(msgspec.Struct):
     """What an adapter needs to talk to its platform for one request.
 
     `deadline` is in `loop.time()` seconds. `budget` is the number of body bytes that may still be read for this request
@@ -65,5 +66,5 @@ class SourceContext:
     entity_map: str | None = None
     """The EntityMap that the platform keeps of this query (clause 5.5.14), as it gave it; "": it is to make one. None:
     the query has nothing to do with a map. Where the platform says which one it used, that stands here afterwards."""
-    conveyed: Mapping[str, str] = field(default_factory=dict)
+    conveyed: Mapping[str, str] = {}
     """Headers that the registration wants conveyed beside all that (clause 4.3.6.5)."""

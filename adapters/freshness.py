@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 _FOREVER = 86_400.0
 """Nothing is used for longer without asking."""
 
 
-@dataclass(slots=True)
-class Freshness:
+class Freshness(msgspec.Struct):
     """What the answers to one question said together: the shortest time of all counts.
 
     `seconds`: None if nobody said. `store`: False if it may not be kept. `stale_if_error`: seconds that it may be used

@@ -42,6 +42,7 @@ class Connection(asyncio.Protocol):
         self._waiter: Future[Answer] | None = None
         self._timer: TimerHandle | None = None
         self._headers: dict[str, str] = {}
+        self._lines: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._size = 0
         self._header_size = 0
@@ -98,23 +99,30 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_size += len(name) + len(value)
-        if self._header_size > MAX_HEADER_BYTES:
-            self._refusal = SourceTooLarge("the headers of the answer are too large")
-            raise self._refusal
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        if key == "link" and key in self._headers:
-            text = self._headers[key] + ", " + text
-        self._headers[key] = text
+        # what comes behind a body (RFC 9112 §7.1.2) may be thrown away
+        if not self._in_body:
+            self._lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._in_body = True
-        length = self._headers.get("content-length")
-        self._framed = length is not None or "transfer-encoding" in self._headers
+        headers = self._headers = self._read()
+        length = headers.get("content-length")
+        self._framed = length is not None or "transfer-encoding" in headers
         if length is not None and length.isdigit() and int(length) > self._limit:
             self._refusal = SourceTooLarge(f"the answer has {length} bytes, more than the {self._limit} allowed")
             raise self._refusal
+
+    def _read(self) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        for name, value in self._lines:
+            self._header_size += len(name) + len(value)
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            headers[key] = headers[key] + ", " + text if key == "link" and key in headers else text
+        self._lines = []
+        if self._header_size > MAX_HEADER_BYTES:
+            self._refusal = SourceTooLarge("the headers of the answer are too large")
+            raise self._refusal
+        return headers
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
@@ -149,7 +157,7 @@ class Connection(asyncio.Protocol):
         transport = self.transport
         if transport is None or transport.is_closing():
             raise Unavailable("the connection is closed")
-        self._headers, self._chunks, self._size, self._header_size = {}, [], 0, 0
+        self._headers, self._lines, self._chunks, self._size, self._header_size = {}, [], [], 0, 0
         self._limit, self._in_body, self._framed, self.answered, self.reusable = limit, False, False, False, False
         self._refusal = None
         waiter = self._waiter = self.loop.create_future()

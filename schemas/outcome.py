@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Status(StrEnum):
@@ -25,8 +26,7 @@ class Status(StrEnum):
     """Our own fault (a bug); the siblings are not harmed."""
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """Mutable while the request lasts: `entities` is settled after merge and paging."""
 
     platform: str

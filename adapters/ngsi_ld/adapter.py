@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import orjson
 
 from adapters.contract import Page, Services, SourceContext
@@ -172,17 +173,20 @@ class NgsiLdAdapter:
             else:
                 return
 
-    async def _put(self, ask: Ask, url: str, ctx: SourceContext) -> Answer:
+    def _put(self, ask: Ask, url: str, ctx: SourceContext) -> Awaitable[Answer]:
         if ctx.entity_map is not None and self._maps:
-            answer, used = await ask_mapped(partial(self._get, ask.asked_in, ctx), url, ctx.entity_map)
-            self._maps = used is not None or answer.status >= 300
-            ctx.entity_map = used
-            return answer
+            return self._put_mapped(ask, url, ctx, ctx.entity_map)
         if ask.retrieve or not self._by_batch:
-            return await self.get(url, ask.asked_in, ctx)
+            return self.get(url, ask.asked_in, ctx)
         address, body = as_batch(url)
         headers = {**self.headers_for(ask.asked_in), "content-type": "application/json"}
-        return await self.services.upstream.request("POST", address, ctx=ctx, headers=headers, body=body)
+        return self.services.upstream.request("POST", address, ctx=ctx, headers=headers, body=body)
+
+    async def _put_mapped(self, ask: Ask, url: str, ctx: SourceContext, entity_map: str) -> Answer:
+        answer, used = await ask_mapped(partial(self._get, ask.asked_in, ctx), url, entity_map)
+        self._maps = used is not None or answer.status >= 300
+        ctx.entity_map = used
+        return answer
 
     def _refuses_limit(self, answer: Answer, asked: int) -> bool:
         """It takes no pages so large any more (its probe was told otherwise, or nothing): a smaller one is tried, and
@@ -205,15 +209,15 @@ class NgsiLdAdapter:
     def _types_may_change(self) -> bool:
         return "untyped" not in self.verified and not any(p.type for p in self.platform.coverage.entities)
 
-    async def get(self, url: str, context: Context, ctx: SourceContext) -> Answer:
+    def get(self, url: str, context: Context, ctx: SourceContext) -> Awaitable[Answer]:
         """One GET in a context, with the tenant."""
-        return await self._get(context, ctx, url, {})
+        return self._get(context, ctx, url, {})
 
-    async def _get(self, context: Context, ctx: SourceContext, url: str, more: dict[str, str]) -> Answer:
+    def _get(self, context: Context, ctx: SourceContext, url: str, more: dict[str, str]) -> Awaitable[Answer]:
         headers = self.headers_for(context)
-        return await self.services.upstream.request(
-            "GET", url, ctx=ctx, headers={**headers, **more} if more else headers
-        )
+        if more:
+            headers = {**headers, **more}
+        return self.services.upstream.request("GET", url, ctx=ctx, headers=headers)
 
     def _misunderstood(self, answer: Answer, ask: Ask) -> bool:
         """It could not have our context, or read the question in another one (so that names meant something else).
@@ -386,6 +390,6 @@ def _known_types(platform: Platform) -> tuple[str, ...]:
 def shortened(page: Page, most: int) -> Page:
     """The first `most` entities of a page."""
     if page.raw is None or page.heads is None:
-        return replace(page, entities=(page.entities or [])[:most])
+        return msgspec.structs.replace(page, entities=(page.entities or [])[:most])
     rows = [bytes(row) for row in split_rows(page.raw)[:most]]
-    return replace(page, raw=b"[" + b",".join(rows) + b"]", heads=page.heads[:most])
+    return msgspec.structs.replace(page, raw=b"[" + b",".join(rows) + b"]", heads=page.heads[:most])

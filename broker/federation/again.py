@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -36,7 +35,7 @@ async def asked_again(plan: Plan, collected: Sequence[Collected], limits: Limits
 
     `on_page`: only ids of the page matter, for nothing is filtered or ordered by what they hold.
     """
-    if plan.query.sys_attrs or len(collected) < 2:
+    if plan.query.sys_attrs or len([c for c in collected if c.pages]) < 2:
         return False
     shared = _shared(collected)
     if on_page and shared:
@@ -150,13 +149,14 @@ def _replace(collected: Collected, pages: Sequence[Page], wanted: set[str]) -> N
 
 def _without(page: Page, gone: set[str]) -> Page:
     if page.entities is not None:
-        return replace(page, entities=[e for e in page.entities if e["id"] not in gone])
+        return msgspec.structs.replace(page, entities=[e for e in page.entities if e["id"] not in gone])
     heads, raw = page.heads or [], page.raw or b"[]"
     if gone.isdisjoint([h.id for h in heads]):
         return page
     rows = split_rows(raw) if raw.lstrip()[:1] == b"[" else [msgspec.Raw(raw)]
     left = [(h, bytes(row)) for h, row in zip(heads, rows, strict=True) if h.id not in gone]
-    return replace(page, raw=b"[" + b",".join([row for _, row in left]) + b"]", heads=[h for h, _ in left])
+    kept = b"[" + b",".join([row for _, row in left]) + b"]"
+    return msgspec.structs.replace(page, raw=kept, heads=[h for h, _ in left])
 
 
 def _entities(pages: Iterable[Page], wanted: set[str]) -> list[Entity]:

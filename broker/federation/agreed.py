@@ -141,7 +141,7 @@ def shown(page: Page, clause: Clause, context: Context, *, alone: bool) -> Page:
             not covered.isdisjoint(map(context.expand, (h.type,) if isinstance(h.type, str) else h.type))
             for h in page.heads
         ):
-            return page if alone else replace(page, total=None)
+            return page if alone else msgspec.structs.replace(page, total=None)
     entities = page.entities
     if entities is None:
         loaded = orjson.loads(page.raw or b"[]")

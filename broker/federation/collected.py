@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from adapters.contract import Page
 from broker.federation.plan import Step
 from schemas.outcome import Outcome, Status
 
 
-@dataclass(slots=True)
-class Collected:
+class Collected(msgspec.Struct):
     """What one source gave. Pages that came before a failure are kept (outcome PARTIAL). `names`: its entity types."""
 
     step: Step
     outcome: Outcome
-    pages: list[Page] = field(default_factory=list)
+    pages: list[Page] = []
     names: tuple[str, ...] = ()
     entity_map: str | None = None
     """The EntityMap that the source used for its answer, if it was to use one, as it gave it."""

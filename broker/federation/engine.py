@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -23,8 +22,7 @@ from schemas.ngsi_ld.representation import strip_sys_attrs
 from schemas.outcome import Outcome, Status
 
 
-@dataclass(slots=True)
-class Result:
+class Result(msgspec.Struct):
     """`body` (bytes of a JSON array) or `entities`. `count`: distinct matches, as far as sources answered.
 
     `more`: there are entities after this page. `project`: the projection is left to the caller.
@@ -35,11 +33,11 @@ class Result:
     entities: list[dict[str, Any]] | None = None
     count: int | None = None
     more: bool = False
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = []
     project: bool = False
     notices: tuple[str, ...] = ()
     """Warnings of what was kept back, or may have been, since no agreement covers it."""
-    linked: dict[str, dict[str, Any]] = field(default_factory=dict)
+    linked: dict[str, dict[str, Any]] = {}
     """Linked entities by id (clause 4.5.23), without a projection."""
 
     @property
@@ -98,7 +96,7 @@ def finish(plan: Plan, collected: list[Collected], *, build: bool, max_collect: 
         window,
         keep=keep,
         build=build or project or order is not None,
-        now=_now(),
+        now=_now,
         sort=None if order is None else order.sort,
         again=again,
         provenance=query.provenance,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from copy import copy
 from datetime import UTC, datetime
 from time import perf_counter, time
 
@@ -55,9 +55,15 @@ async def execute(steps: Sequence[Step], limits: Limits) -> list[Collected]:
     """Ask all sources at once; the answers come in the order of the steps."""
     if not steps:
         return []
-    if len(steps) == 1:
-        return [await ask(steps[0], limits)]
-    return await asyncio.gather(*[ask(step, limits) for step in steps])
+    loop = asyncio.get_running_loop()
+    others = [loop.create_task(ask(step, limits)) for step in steps[1:]]
+    try:
+        # the first one needs no task beside our own
+        return [await ask(steps[0], limits), *[await other for other in others]]
+    except BaseException:
+        for other in others:
+            other.cancel()
+        raise
 
 
 Work = Callable[["Collected", SourceContext], Awaitable[None]]
@@ -77,7 +83,7 @@ async def ask(step: Step, limits: Limits, work: Work = fetch) -> Collected:
     wait = min(limits.budget_s, source.platform.timeout_ms / 1000)
     deadline = asyncio.get_running_loop().time() + wait
 
-    async def alone(freshness: Freshness | None, unless: tuple[str, str] | None) -> Collected | None:
+    def alone(freshness: Freshness | None, unless: tuple[str, str] | None) -> Awaitable[Collected | None]:
         ctx = SourceContext(
             deadline=deadline,
             request_id=limits.request_id,
@@ -89,7 +95,7 @@ async def ask(step: Step, limits: Limits, work: Work = fetch) -> Collected:
             entity_map=_map_of(source, limits),
             conveyed=source.convey(limits.headers) if source.conveys else NOTHING,
         )
-        return await _ask(step, ctx, work, wait)
+        return _ask(step, ctx, work, wait)
 
     shareable = limits.maps is None and work is fetch and not source.conveys
     if source.answers is not None and step.pushdown.key is not None and shareable:
@@ -115,7 +121,8 @@ async def _ask(step: Step, ctx: SourceContext, work: Work, wait: float) -> Colle
         _skip(collected, _resting(source))
         return collected
     try:
-        await source.bulkhead.enter(ctx.deadline)
+        if not source.bulkhead.entered():
+            await source.bulkhead.enter(ctx.deadline)
     except BulkheadFull:
         _skip(collected, "it already has as many questions as it may have at once")
         return collected
@@ -154,7 +161,7 @@ async def _hedged(collected: Collected, ctx: SourceContext, wait: float) -> tupl
 
     def second() -> Awaitable[tuple[Collected, SourceContext]]:
         step.source.tally.hedged += 1
-        return _run(Collected(step, replace(collected.outcome)), replace(ctx))
+        return _run(Collected(step, copy(collected.outcome)), copy(ctx))
 
     return await hedged(_run(collected, ctx), second, wait)
 

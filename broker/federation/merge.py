@@ -7,7 +7,6 @@ everything only if a filter is left for us or the answer is to look other than n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -26,8 +25,7 @@ T = TypeVar("T")
 Finish = Callable[[Entity], Entity]
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """Which part of the sorted union leaves. `passed`: the source has already cut it out."""
 
     offset: int
@@ -38,8 +36,7 @@ class Window:
         return rows if self.passed else rows[self.offset : self.offset + self.limit]
 
 
-@dataclass(slots=True)
-class Merged:
+class Merged(msgspec.Struct):
     """Exactly one of `body` (a JSON array) and `entities` is set. `matched`: distinct entities before paging."""
 
     matched: int
@@ -53,30 +50,31 @@ def merge(
     *,
     keep: Callable[[Entity], bool] | None,
     build: bool,
-    now: str,
+    now: Callable[[], str],
     sort: Callable[[list[Entity]], list[Entity]] | None = None,
     again: bool = False,
     provenance: bool = False,
 ) -> Merged:
     """Merge, filter by `keep`, sort (by id, and then by `sort`), cut. `build`: entities are wanted, not bytes. Settles
-    `outcome.entities`. `again`: what stands in several answers was asked again and has system attributes that nobody
-    wants. `provenance`: each attribute is to say where it comes from."""
+    `outcome.entities`. `now`: gives the time (ISO 8601 UTC) where versions are resolved. `again`: what stands in
+    several answers was asked again and has system attributes that nobody wants. `provenance`: each attribute is to say
+    where it comes from."""
     passing = keep is None and not (build or again or provenance)
     if passing and all(p.raw is not None for c in collected for p in c.pages):
         return _merge_raw(collected, window, now)
-    return _merge_built(collected, window, keep, now, sort, again=again, provenance=provenance)
+    return _merge_built(collected, window, keep, now(), sort, again=again, provenance=provenance)
 
 
 # --- bytes -----------------------------------------------------------------------------------------------------------
 
 
-def _merge_raw(collected: Sequence[Collected], window: Window, now: str) -> Merged:
+def _merge_raw(collected: Sequence[Collected], window: Window, now: Callable[[], str]) -> Merged:
     parts = [(c, _heads(c)) for c in collected if c.pages]
     parts = [(c, heads) for c, heads in parts if heads]
     ids = [h.id for _, heads in parts for h in heads]
     total = len(ids)
     if len(set(ids)) != total:
-        return _merge_overlapping(parts, window, now)
+        return _merge_overlapping(parts, window, now())
     if window.passed or (window.offset == 0 and total <= window.limit):
         parts.sort(key=lambda part: part[1][0].id)
         ids = [h.id for _, heads in parts for h in heads] if len(parts) > 1 else ids

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from dataclasses import replace
+from copy import copy
 from time import perf_counter
 
+import msgspec
 import orjson
 
 from adapters.contract import Page
@@ -48,7 +49,7 @@ async def shared(step: Step, answers: Answers, via: str, deadline: float, ask: A
             return Collected(step, Outcome(step.source.id, Status.TIMEOUT, cache_hit=True, detail=detail))
         if landed.pages is None or _out_of_time(landed.outcome, loop.time(), deadline):
             return await _alone(step, answers, key, kept, ask)
-        outcome = replace(landed.outcome, ms=(perf_counter() - began) * 1000, entities=0)
+        outcome = msgspec.structs.replace(landed.outcome, ms=(perf_counter() - began) * 1000, entities=0)
         outcome.cache_hit = outcome.contacted
         return Collected(step, outcome, list(landed.pages))
     flight = answers.flights[key] = Flight()
@@ -56,7 +57,7 @@ async def shared(step: Step, answers: Answers, via: str, deadline: float, ask: A
     try:
         collected = await _alone(step, answers, key, kept, ask)
         if flight.landing is not None:
-            landed = Landed(replace(collected.outcome), portable(collected.pages))
+            landed = Landed(copy(collected.outcome), portable(collected.pages))
         return collected
     finally:
         if answers.flights.get(key) is flight:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from time import monotonic, perf_counter
 from typing import Any, TypeVar
@@ -62,8 +62,7 @@ class Envelope(msgspec.Struct, frozen=True):
     headers: Mapping[bytes, bytes] = {}
 
 
-@dataclass(slots=True)
-class Delivery:
+class Delivery(msgspec.Struct):
     """A settled result: it may be sent."""
 
     result: Result

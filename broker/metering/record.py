@@ -35,7 +35,7 @@ def record(
             types,
             outcome.entities,
             outcome.bytes,
-            outcome.status.value,
+            outcome.status,
             outcome.ms,
             outcome.cache_hit,
         )

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from time import time
 
+import msgspec
+
 from adapters.contract import Page
 from adapters.freshness import Freshness
 from schemas.outcome import Outcome
@@ -76,16 +78,14 @@ class Room:
                 self.used -= kept.size
 
 
-@dataclass(slots=True)
-class Landed:
+class Landed(msgspec.Struct):
     """What came of a question that others wait for. `pages` is None if they could not be shared."""
 
     outcome: Outcome
     pages: tuple[Page, ...] | None
 
 
-@dataclass(slots=True)
-class Flight:
+class Flight(msgspec.Struct):
     """A question under way. `landing` is there if somebody waits; None comes of it if the one who asked gave up."""
 
     landing: asyncio.Future[Landed | None] | None = None

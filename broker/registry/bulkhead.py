@@ -61,10 +61,16 @@ class Bulkhead:
         """What its answers take when it is well: follows what it does, downwards soon, upwards slowly."""
         return self._usual
 
-    async def enter(self, deadline: float) -> None:
-        """A place, or BulkheadFull. `leave` gives it back."""
+    def entered(self) -> bool:
+        """A place, if there is one at once: what `enter` gives without waiting."""
         if self.under_way + 1 <= self.allowed and not self._waiting:
             self.under_way += 1
+            return True
+        return False
+
+    async def enter(self, deadline: float) -> None:
+        """A place, or BulkheadFull. `leave` gives it back."""
+        if self.entered():
             return
         if len(self._waiting) >= self.limit * 4:
             raise BulkheadFull

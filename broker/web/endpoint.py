@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from broker.registry.tenants import Tenants
@@ -30,8 +30,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """One request: `headers` by name in lower case, the values of equal names joined by a comma (RFC 9110 §5.3)."""
 
     scope: Scope
@@ -77,13 +76,12 @@ class Call:
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(msgspec.Struct):
     """What leaves."""
 
     status: int = 200
     body: bytes = b""
-    headers: Headers = field(default_factory=list)
+    headers: Headers = []
 
 
 Handler = Callable[[Call], Awaitable[Reply]]

@@ -6,11 +6,15 @@ an address or a header, and what it can't read it answers before any application
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from broker.web.cycle import Cycle
 from broker.web.negotiation import Media
 from broker.web.problems import document
 from schemas.errors import InvalidRequest, UriTooLong
@@ -63,8 +67,39 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        """As uvicorn does it, with our own `Cycle`, and without what `kakehashi serve` doesn't use: a limit on
+        connections, a root path, upgrades."""
         self._in_head = False
-        super().on_headers_complete()
+        scope, parser = self.scope, self.parser
+        version = parser.get_http_version()
+        scope["method"] = parser.get_method().decode("ascii")
+        if version != "1.1":
+            scope["http_version"] = version
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+        before = self.cycle
+        self.cycle = cycle = Cycle(
+            scope,
+            self.transport,
+            self.flow,
+            self.logger,
+            self.access_logger,
+            self.access_log,
+            self.server_state.default_headers,
+            asyncio.Event(),
+            self.expect_100_continue,
+            version != "1.0" and parser.should_keep_alive(),
+            self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            # pipelined: it waits for the one before
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
 
     def send_400_response(self, msg: str) -> None:
         """The problem that fits best. Closing at once would reset the connection under the answer."""

@@ -154,14 +154,12 @@ def parse_retrieve(
     """Retrieve Entity (clause 5.7.1)."""
     _known(params, _RETRIEVE, "Retrieve Entity")
     options, rendering = _rendering(params, context, geojson)
-    if not _URI.fullmatch(entity_id):
-        raise BadRequestData("an entity id is a URI", field="id", value=entity_id, clause="5.7.1")
     types = params.get("type")
     join = join_of(params, context)
     query = EntityQuery(
         context=context,
         provenance="provenance" in options,
-        ids=(entity_id,),
+        ids=(checked_id(entity_id),),
         types=None if types is None else parse_type_selection(types, context=context),
         attrs=_attributes(params, context),
         pick=_names(params, "pick", context, join),
@@ -174,6 +172,13 @@ def parse_retrieve(
         tenant=tenant,
     )
     return _parted(_checked(query), rendering)
+
+
+def checked_id(entity_id: str) -> str:
+    """The id of an entity to retrieve; BadRequestData if it is no URI."""
+    if not _URI.fullmatch(entity_id):
+        raise BadRequestData("an entity id is a URI", field="id", value=entity_id, clause="5.7.1")
+    return entity_id
 
 
 def _checked(query: EntityQuery) -> EntityQuery:

@@ -245,3 +245,12 @@ def test_no_source_at_all_is_an_empty_answer(space: Space) -> None:
     assert (answer.status_code, answer.json()) == (200, [])
     assert answer.headers["ngsild-results-count"] == "0"
     assert "kakehashi-flow" not in answer.headers
+
+
+def test_what_was_parsed_for_one_entity_serves_the_next_but_for_its_id(space: Space, host: Host) -> None:
+    space.add(host.serve(NgsiLdSource([shelter(n) for n in range(3)])).url)
+    for n in range(3):
+        found = space.get(f"{ENTITIES}/{shelter(n)['id']}", pick="id").json()
+        assert found == {"id": shelter(n)["id"]}
+    answer = space.get(f"{ENTITIES}/no-uri", pick="id")
+    assert (answer.status_code, answer.json()["field"]) == (400, "id")

@@ -18,7 +18,7 @@ from broker.web.rendering import amended, needs_objects, render_list, render_one
 from schemas.errors import NotFound, SourceTooLarge
 from schemas.ngsi_ld.conformance import CURRENT
 from schemas.ngsi_ld.context import Context
-from schemas.ngsi_ld.params import parse_query, parse_retrieve
+from schemas.ngsi_ld.params import checked_id, parse_query, parse_retrieve
 from schemas.ngsi_ld.query import EntityQuery, Rendering
 from schemas.outcome import Outcome
 
@@ -28,6 +28,7 @@ _TOO_DEEP = '199 kakehashi "Partial answer, entities that are nested too deep ar
 _TOKEN = re.compile(r"[^A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 Key = tuple[bytes, Context, str, Media, bytes]
+Parsed = tuple[EntityQuery, Rendering]
 
 
 class EntityReads:
@@ -36,7 +37,8 @@ class EntityReads:
     def __init__(self, gateway: Gateway, reader: Reader) -> None:
         self._gateway = gateway
         self._reader = reader
-        self._parsed: dict[Key, tuple[EntityQuery, Rendering]] = {}
+        self._parsed: dict[Key, Parsed] = {}
+        self._retrieves: dict[Key, Parsed] = {}
 
     async def query(self, call: Call) -> Reply:
         """`GET /ngsi-ld/v1/entities` (clause 6.4.3.2)."""
@@ -67,10 +69,7 @@ class EntityReads:
                 self._reader.parameters(call), context, tenant=key[2], geojson=media is Media.GEOJSON
             )
             found = (query, formed(rendering, media, prefer))
-            if len(raw) <= _CACHED_BYTES:
-                if len(self._parsed) >= _CACHED_QUERIES:
-                    self._parsed.clear()
-                self._parsed[key] = found
+            _keep(self._parsed, key, found)
         return *found, media
 
     async def retrieve(self, call: Call) -> Reply:
@@ -78,18 +77,36 @@ class EntityReads:
         caller = self._reader.caller(call)
         media = accepted(call)
         context = await self._reader.context(call)
-        query, rendering = parse_retrieve(
-            call.path["entity_id"],
-            self._reader.parameters(call),
-            context,
-            tenant=tenant(call),
-            geojson=media is Media.GEOJSON,
-        )
-        rendering = formed(rendering, media, call.headers.get(b"prefer", b""))
+        query, rendering = self._of_one(call, context, media)
         envelope = self._reader.envelope(call, caller)
         asked = widened(query, rendering)
         delivery = await self._gateway.read(asked, envelope, build=needs_objects(query, rendering))
         return told_one(call, delivery, asked, query, rendering, media)
+
+    def _of_one(self, call: Call, context: Context, media: Media) -> tuple[EntityQuery, Rendering]:
+        """What is wanted of an entity is parsed once for all entities of which the same is wanted."""
+        raw: bytes = call.scope["query_string"]
+        prefer = call.headers.get(b"prefer", b"")
+        key = (raw, context, tenant(call), media, prefer)
+        entity_id = call.path["entity_id"]
+        found = self._retrieves.get(key)
+        if found is None:
+            query, rendering = parse_retrieve(
+                entity_id, self._reader.parameters(call), context, tenant=key[2], geojson=media is Media.GEOJSON
+            )
+            found = (query, formed(rendering, media, prefer))
+            _keep(self._retrieves, key, found)
+        query, rendering = found
+        if query.ids[0] != entity_id:
+            query = query.alter(ids=(checked_id(entity_id),))
+        return query, rendering
+
+
+def _keep(parsed: dict[Key, Parsed], key: Key, found: Parsed) -> None:
+    if len(key[0]) <= _CACHED_BYTES:
+        if len(parsed) >= _CACHED_QUERIES:
+            parsed.clear()
+        parsed[key] = found
 
 
 def told_one(
@@ -178,7 +195,7 @@ def add_provenance(headers: Headers, delivery: Delivery) -> None:
 
 def server_timing(outcomes: Sequence[Outcome]) -> str:
     """One metric for each source: its name, how long it took, what came of it (W3C Server-Timing)."""
-    return ", ".join([f"{_token(o.platform)};dur={o.ms:.1f};desc={o.status.value}" for o in outcomes])
+    return ", ".join([f"{_token(o.platform)};dur={o.ms:.1f};desc=" + o.status for o in outcomes])
 
 
 @lru_cache(maxsize=4096)

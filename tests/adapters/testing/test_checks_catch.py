@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
@@ -104,7 +105,7 @@ class Timeless(InMemory):
 class Miscounting(InMemory):
     def answer(self, query: EntityQuery) -> Page:
         page = super().answer(query)
-        return replace(page, total=len(page.heads or ())) if query.count else page
+        return msgspec.structs.replace(page, total=len(page.heads or ())) if query.count else page
 
 
 class Overclaiming(InMemory):
@@ -135,7 +136,7 @@ class Modest(InMemory):
 class StaleHeads(InMemory):
     def answer(self, query: EntityQuery) -> Page:
         page = super().answer(query)
-        return replace(page, heads=list(reversed(page.heads or ()))) if page.raw else page
+        return msgspec.structs.replace(page, heads=list(reversed(page.heads or ()))) if page.raw else page
 
 
 def unordered(rows: list[dict[str, Any]], query: EntityQuery) -> list[dict[str, Any]]:
