@@ -24,6 +24,7 @@ from broker.contexts.loader import ContextLoader
 from broker.contexts.shelf import CORE_URLS, Shelf
 from broker.embedded.server import PrivatePostgres
 from broker.federation.via import extended, pseudonym
+from broker.gateway.evidence import EvidenceDesk
 from broker.gateway.gateway import Gateway
 from broker.gateway.notifying import Notifying, make_notifying
 from broker.harvest.catalogue import Catalogue
@@ -107,6 +108,7 @@ class House:
     feed: Feed
     sequencer: Sequencer
     programme: Programme
+    evidence: EvidenceDesk
     courier: Courier
     notifying: Notifying
     catalogue: Catalogue
@@ -263,6 +265,7 @@ async def _furnish(
         loading=loading,
         feed=Feed(url, FEEDS, loading.changed),
         programme=programme,
+        evidence=EvidenceDesk(programme, sequencer, lambda: keys.ledger_seeds(settings.ledger_key, home)),
         courier=make_courier(programme, entities, loading.wrote, upstream, box, settings.public_url),
         sequencer=sequencer,
         notifying=notifying,
@@ -354,6 +357,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
                         metrics=house.metrics,
                         settings=chosen,
                         programme=house.programme,
+                        evidence=house.evidence,
                         pusher=house.courier.pusher,
                         wrote=house.loading.wrote,
                         missing=house.missing,

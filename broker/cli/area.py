@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +10,10 @@ import orjson
 import typer
 
 from broker.cli.help_view import Command, Group
-from broker.cli.kpi_files import read_json
+from broker.cli.kpi_files import read_json, write_out
 from broker.cli.session import session_of
 from schemas.errors import BadRequestData
+from schemas.kpi.life import Side
 
 if TYPE_CHECKING:
     from broker.app import House
@@ -37,15 +37,7 @@ def export(
     session = session_of(context)
     document: dict[str, Any] = session.with_house(lambda house: _rollout(house).export(area))
     made = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    if out is None:
-        sys.stdout.buffer.write(made)
-        sys.stdout.flush()
-        return
-    try:
-        out.write_bytes(made)
-    except OSError as error:
-        raise BadRequestData(error.strerror or str(error), field="--out", value=str(out)) from None
-    session.note("kpi.report.written", "green", file=str(out), bytes=f"{len(made):,}")
+    write_out(session, made, out)
 
 
 @app.command("apply", cls=Command, help="area.apply.help")
@@ -65,12 +57,13 @@ def apply(
 
     async def work(house: House) -> Applied:
         from broker.identity.callers import Caller
+        from broker.store.projects import Change
         from schemas.flow import Consumer
         from schemas.ngsi_ld.context import CORE
 
         caller = Caller(Consumer("administration"), admin=True)
         return await _rollout(house).apply(
-            document, area, caller, CORE.expand, project=project, endpoints=endpoints, actor=actor
+            document, area, caller, CORE.expand, Change(actor, Side.SECRETARIAT), project=project, endpoints=endpoints
         )
 
     done = session.with_house(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker.cli.catalog_texts import CATALOG_HELP
+from broker.cli.kpi_feed_texts import KPI_FEED_HELP
 from broker.cli.kpi_texts import KPI_HELP
 from broker.cli.ledger_texts import LEDGER_HELP
 from broker.cli.trust_texts import TRUST_HELP
@@ -222,6 +223,7 @@ HELP: Table = {
     "version.help": ("バージョン", "Show the version."),
     **CATALOG_HELP,
     **KPI_HELP,
+    **KPI_FEED_HELP,
     **LEDGER_HELP,
     **TRUST_HELP,
 }

@@ -1,16 +1,36 @@
-"""Files that the KPI commands read."""
+"""Files that the KPI commands read and write."""
 
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from broker.cli.session import Session
 from schemas.errors import BadRequestData
 
 _MOST = 4_000_000
+
+
+class FileForm(StrEnum):
+    JSON = "json"
+    CSV = "csv"
+
+
+def write_out(session: Session, made: bytes, out: Path | None) -> None:
+    """To a file, or to standard output. BadRequestData if it can't be written."""
+    if out is None:
+        sys.stdout.buffer.write(made)
+        sys.stdout.flush()
+        return
+    try:
+        out.write_bytes(made)
+    except OSError as error:
+        raise BadRequestData(error.strerror or str(error), field="--out", value=str(out)) from None
+    session.note("kpi.report.written", "green", file=str(out), bytes=f"{len(made):,}")
 
 
 def read_json(name: str) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from broker.cli.help_view import Command, Group
+from broker.cli.kpi_files import write_out
 from broker.cli.kpi_life import Actor, filed_said
 from broker.cli.session import session_of
 from broker.kpi.report.forms import ReportForm, render
@@ -68,14 +69,6 @@ def report(
 
     document, filed = session.with_house(work)
     made = render(document, form, session.language.value)
-    if out is None:
-        sys.stdout.buffer.write(made)
-        sys.stdout.flush()
-    else:
-        try:
-            out.write_bytes(made)
-        except OSError as error:
-            raise BadRequestData(error.strerror or str(error), field="--out", value=str(out)) from None
-        session.note("kpi.report.written", "green", file=str(out), bytes=f"{len(made):,}")
+    write_out(session, made, out)
     if filed is not None:
         filed_said(session, filed)

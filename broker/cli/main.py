@@ -17,6 +17,8 @@ from broker.cli import (
     demo,
     flows,
     kpi,
+    kpi_evidence,
+    kpi_feed,
     kpi_life,
     kpi_report,
     ledger,
@@ -55,6 +57,8 @@ app.add_typer(area.app, name="area", help="area.help")
 kpi.app.add_typer(kpi_life.app)
 app.add_typer(catalog.app, name="catalog", help="catalog.help")
 kpi.app.add_typer(kpi_report.app)
+kpi.app.add_typer(kpi_evidence.app)
+kpi.app.add_typer(kpi_feed.app)
 app.add_typer(kpi.app, name="kpi", help="kpi.help")
 app.add_typer(ledger.app, name="ledger", help="ledger.help")
 app.command("witness", cls=Command, help="witness.help")(witness.witness)

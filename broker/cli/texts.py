@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from broker.cli.catalog_texts import CATALOG_SAID
 from broker.cli.health_texts import HEALTH_SAID
 from broker.cli.help import HELP
+from broker.cli.kpi_feed_texts import KPI_FEED_SAID
 from broker.cli.kpi_texts import KPI_SAID
 from broker.cli.ledger_texts import LEDGER_SAID
 from broker.cli.trust_texts import TRUST_SAID
@@ -174,7 +175,7 @@ _SAID: Table = {
     "settings.source.default": ("既定", "default"),
 }
 
-TEXTS: Table = {**WORDS, **HELP, **CATALOG_SAID, **KPI_SAID, **LEDGER_SAID, **TRUST_SAID, **_SAID}
+TEXTS: Table = {**WORDS, **HELP, **CATALOG_SAID, **KPI_SAID, **KPI_FEED_SAID, **LEDGER_SAID, **TRUST_SAID, **_SAID}
 
 SETTINGS_JA: Mapping[str, str] = {
     "home": "専用PostgreSQL・鍵・状態を置くフォルダ",

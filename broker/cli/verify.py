@@ -87,6 +87,12 @@ def _show(session: Session, verdict: Verdict) -> None:
         session.say("verify.figures", **{name: counted[name] for name in ("uses", "flows", "entities", "bytes")})
     else:
         session.say("verify.archive", month=facts["month"], flows=facts["flows"])
+    if "kpi" in facts:
+        told = facts["kpi"]
+        kind = session.words(f"kpi.filing.{told['kind']}")
+        session.say("verify.kpi", project=told["project"], year=told["year"], kind=kind)
+        if told["masked"]:
+            session.say("verify.kpi.masked", "yellow", masked=told["masked"])
     for witness in facts["witnesses"]:
         session.say("verify.witness", "green", witness=witness["key"])
     if not facts["witnesses"]:

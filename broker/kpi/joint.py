@@ -45,31 +45,3 @@ def _masked(report: Mapping[str, Any]) -> dict[str, Any]:
             for kpi in report["kpis"]
         ],
     }
-
-
-def changes_since(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Of each KPI the year's figure at the last 個別会 and now; empty where there was none."""
-    if before is None:
-        return []
-    earlier = {kpi["id"]: kpi for kpi in before["kpis"]}
-    found = []
-    for kpi in now["kpis"]:
-        old, new = _actual(before, earlier.get(kpi["id"])), _actual(now, kpi)
-        found.append(
-            {
-                "id": kpi["id"],
-                "name_ja": kpi["name_ja"],
-                "name_en": kpi["name_en"],
-                "before": old,
-                "now": new,
-                "difference": None if old is None or new is None else new - old,
-            }
-        )
-    return found
-
-
-def _actual(report: Mapping[str, Any], kpi: Mapping[str, Any] | None) -> Any:
-    number = report["year"] - report["project"]["first_year"] + 1
-    if kpi is None or number not in (1, 2):
-        return None
-    return kpi[f"year{number}"]["actual"]

@@ -3,65 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
 from broker.store.usage_read import Keys, UsageReader
 from schemas.kpi.definition import ADDITIVE, KpiDefinition, Measure, Source
 from schemas.kpi.periods import Period
 from schemas.kpi.project import Project
-from schemas.kpi.usage import TOKYO, Daily, Key, Tally, admits, capped, in_scope, items, ratio, total
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """`of` and `per`: what was counted; `value`: what the KPI is. None: not to be said, as of a ratio to nothing."""
-
-    value: Decimal | None
-    of: int | None = None
-    per: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A KPI's counts by day, of which every period's figure is made."""
-
-    definition: KpiDefinition
-    of: Daily
-    per: Daily | None
-
-    def figure(self, period: Period, until: date | None = None) -> Figure:
-        """Of a period, as far as the day before `until`."""
-        one = self.definition
-        end = period.until if until is None else min(period.until, until)
-        of = 0 if one.of is None else total(one.of.measure, self.of, period.since, end)
-        if one.per is None or self.per is None:
-            return Figure(Decimal(of), of)
-        per = total(one.per.measure, self.per, period.since, end)
-        return Figure(ratio(of, per, one.scale, one.decimals), of, per)
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Days on which one version decides."""
-
-    definition: KpiDefinition
-    since: date
-    until: date
-
-
-def segments(versions: Sequence[KpiDefinition], period: Period) -> list[Segment]:
-    """`versions`: the agreed ones, the oldest first. Each decides from its `valid_from` until the next one does."""
-    starts = [min(max(period.since, one.valid_from or period.since), period.until) for one in versions]
-    bounds = [*starts, period.until]
-    return [
-        Segment(one, since, until)
-        for one, (since, until) in zip(versions, pairwise(bounds), strict=True)
-        if since < until
-    ]
+from schemas.kpi.series import Recount, Series, segments
+from schemas.kpi.usage import Daily, Key, admits, capped, in_scope, items
 
 
 async def measure(
@@ -83,47 +33,12 @@ async def recount(
 ) -> list[Series]:
     """The same from the flows, which are read once for all KPIs."""
     below = await reader.below()
-    tallies = [
-        [
-            (s.since, s.until, [Tally(x, in_scope(s.definition.scope, project)) for x in _sources(s.definition)])
-            for s in segments(versions, period)
-        ]
-        for versions in kpis
-    ]
-    wanted: dict[int, list[tuple[date, date, Tally]]] = {}
+    counting = Recount(project, kpis, period)
     async for piece in reader.uses(period.since, period.until, below):
         for key, request, time, entities, size in piece:
             # equal keys are one object, which the reader keeps
-            parts = wanted.get(id(key))
-            if parts is None:
-                parts = wanted[id(key)] = [
-                    (since, until, counter)
-                    for versions in tallies
-                    for since, until, counters in versions
-                    for counter in counters
-                    if counter.counts(key)
-                ]
-            if parts:
-                at = time.astimezone(TOKYO)
-                day = at.date()
-                for since, until, counter in parts:
-                    if since <= day < until:
-                        counter.add(key, request, at, entities, size)
-    return [_series(versions[-1], parts) for versions, parts in zip(kpis, tallies, strict=True)]
-
-
-def _sources(one: KpiDefinition) -> list[Source]:
-    return [source for source in (one.of, one.per) if source is not None]
-
-
-def _series(definition: KpiDefinition, parts: list[tuple[date, date, list[Tally]]]) -> Series:
-    of: dict[date, Any] = {}
-    per: dict[date, Any] = {}
-    for _, _, counters in parts:
-        of.update(counters[0].daily())
-        if len(counters) > 1:
-            per.update(counters[1].daily())
-    return Series(definition, of, per if definition.per is not None else None)
+            counting.take(key, request, time, entities, size)
+    return counting.series()
 
 
 async def _daily(

@@ -10,32 +10,33 @@ from typing import Any
 import msgspec
 
 from broker.kpi.compute import compute
-from broker.kpi.document import (
-    Figures,
-    KpiState,
-    encode,
-    entered_figures,
-    kpi_document,
-    measured_figures,
-    score_of,
-)
 from broker.kpi.evidence import Ledger, NoLedger, described
-from broker.kpi.joint import changes_since, joint_document
-from broker.kpi.measure import Figure, Series, measure, recount
-from broker.kpi.quality import look
+from broker.kpi.joint import joint_document
+from broker.kpi.measure import measure, recount
 from broker.store.database import Database
 from broker.store.kpi_filings import Filed, Filings
-from broker.store.projects import KpiVersion, Projects, ProjectVersion
+from broker.store.projects import KpiVersion, Projects
 from broker.store.usage_read import Keys, UsageReader
 from broker.store.usage_rollup import roll_up
 from schemas.errors import NotFound, OperationNotSupported
 from schemas.kpi.definition import Kind
+from schemas.kpi.document import (
+    Figures,
+    KpiState,
+    changes_since,
+    encode,
+    entered_figures,
+    measured_figures,
+    report_document,
+)
 from schemas.kpi.entry import Entry, period_of
 from schemas.kpi.evaluation import read_evaluation, settle
-from schemas.kpi.fiscal import TOKYO, fiscal_year, year_label
+from schemas.kpi.fiscal import TOKYO, fiscal_year
 from schemas.kpi.life import Filing, State, may_close
 from schemas.kpi.periods import year_of
 from schemas.kpi.project import Project
+from schemas.kpi.quality import look
+from schemas.kpi.series import Figure, Series
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _NO_TARGETS = "No KPI of the project is agreed by both sides yet."
@@ -79,6 +80,12 @@ class Programme:
 
         OperationNotSupported if nothing is agreed yet.
         """
+        return (await self._report(project, year, kind, as_of, raw=raw))[0]
+
+    async def _report(
+        self, project: str, year: int | None, kind: Filing, as_of: date | None = None, *, raw: bool = False
+    ) -> tuple[dict[str, Any], int]:
+        """And the transaction number below which flows are in it."""
         now = datetime.now(UTC)
         chosen = fiscal_year(now) if year is None else year
         found = await self.projects.get(project)
@@ -88,32 +95,25 @@ class Programme:
         last = min(as_of or now.astimezone(TOKYO).date(), date(chosen + 1, 3, 31))
         closing = None if raw else await self.filings.newest(project, chosen, Filing.CLOSING)
         await roll_up(self.database)
-        figures, quality = await self._figures(
+        figures, quality, below = await self._figures(
             found.project, agreed, chosen, last + timedelta(days=1), raw=raw, closing=closing
         )
         entries = await self._entries(project)
-        standing = await self._standing(chosen)
-        kpis = [
-            kpi_document(_state(versions, figures[name], entries.get(name, {})), found.project, chosen, standing)
-            for name, versions in agreed.items()
-        ]
-        document: dict[str, Any] = {
-            "kind": kind.value,
-            "year": chosen,
-            "label": year_label(chosen),
-            "as_of": last.isoformat(),
-            "closed": None if closing is None else {"number": closing.number, "digest": closing.digest},
-            "project": _described(found),
-            "kpis": kpis,
-            "score": score_of(kpis),
-            "quality": quality,
-            "ledger": standing,
-            "changes": None,
-        }
+        document = report_document(
+            kind.value,
+            chosen,
+            last,
+            (found.project, found.version),
+            [_state(versions, figures[name], entries.get(name, {})) for name, versions in agreed.items()],
+            quality=quality,
+            ledger=await self._standing(chosen),
+            closed=None if closing is None else {"number": closing.number, "digest": closing.digest},
+            changes=None,
+        )
         if kind is Filing.INDIVIDUAL:
             before = await self.filings.newest(project, chosen, kind)
             document["changes"] = changes_since(None if before is None else _DECODER.decode(before.body), document)
-        return document
+        return document, below
 
     async def joint(self, year: int | None = None, *, as_of: date | None = None) -> dict[str, Any]:
         """合同会: every project that has agreed KPIs, side by side."""
@@ -125,8 +125,8 @@ class Programme:
 
     async def file_status(self, project: str, year: int | None, actor: str, kind: Filing = Filing.STATUS) -> Filed:
         """状況報告, or what was shown at a 個別会: the report as it is now."""
-        document = await self.report(project, year, kind)
-        return await self.filings.file(project, document["year"], kind, encode(document), actor)
+        document, below = await self._report(project, year, kind)
+        return await self.filings.file(project, document["year"], kind, encode(document), actor, below=below)
 
     async def close(self, project: str, year: int, actor: str, *, supersedes: int | None = None) -> Filed:
         """Settle the measured figures of a fiscal year. OperationNotSupported before its end."""
@@ -140,7 +140,7 @@ class Programme:
         if not agreed:
             raise OperationNotSupported(_NO_TARGETS, field="project", value=project)
         await roll_up(self.database)
-        figures, quality = await self._figures(found.project, agreed, year, date(year + 1, 4, 1))
+        figures, quality, below = await self._figures(found.project, agreed, year, date(year + 1, 4, 1))
         standing = await self._standing(year)
         body = {
             "year": year,
@@ -154,20 +154,24 @@ class Programme:
             "quality": quality,
             "ledger": standing,
         }
-        return await self.filings.file(project, year, Filing.CLOSING, encode(body), actor, supersedes=supersedes)
+        return await self.filings.file(
+            project, year, Filing.CLOSING, encode(body), actor, supersedes=supersedes, below=below
+        )
 
     async def file_result(self, project: str, year: int, actor: str, *, supersedes: int | None = None) -> Filed:
         """結果報告, final. OperationNotSupported before the closing, or while nobody has witnessed the ledger."""
         closing = await self.filings.newest(project, year, Filing.CLOSING)
         if closing is None:
             raise OperationNotSupported("The year is closed first.", field="year", value=year)
-        document = await self.report(project, year, Filing.RESULT)
+        document, below = await self._report(project, year, Filing.RESULT)
         if not document["ledger"]["witnessed"]:
             raise OperationNotSupported(
                 "A result is final, so it needs a ledger that a witness has co-signed; this one is unwitnessed.",
                 field="ledger",
             )
-        return await self.filings.file(project, year, Filing.RESULT, encode(document), actor, supersedes=supersedes)
+        return await self.filings.file(
+            project, year, Filing.RESULT, encode(document), actor, supersedes=supersedes, below=below
+        )
 
     async def evaluate(self, project: str, year: int, given: object, actor: str) -> Filed:
         """The committee's points, and the payment. OperationNotSupported before the 結果報告 or without a formula;
@@ -222,8 +226,9 @@ class Programme:
         *,
         raw: bool = False,
         closing: Filed | None = None,
-    ) -> tuple[dict[str, Figures], list[dict[str, Any]]]:
-        """By KPI, the figures of the year and of the project's other year; and what the data's quality is."""
+    ) -> tuple[dict[str, Figures], list[dict[str, Any]], int]:
+        """By KPI, the figures of the year and of the project's other year; what the data's quality is; and the
+        transaction number below which flows are counted."""
         entries = await self._entries(project.id)
         found: dict[str, dict[str, Figure]] = {name: {} for name in agreed}
         async with UsageReader.open(self.database) as reader:
@@ -239,12 +244,13 @@ class Programme:
                 for name, versions in agreed.items():
                     if versions[-1].definition.kind is Kind.ENTERED:
                         found[name] |= entered_figures(entries.get(name, {}), one)
+            below = await reader.below()
             if closing is not None:
-                return dict(found), _DECODER.decode(closing.body)["quality"]
+                return dict(found), _DECODER.decode(closing.body)["quality"], below
             mine = {i for i, key in keys.keys.items() if key.project == project.id or key.service in project.services}
             sets = list({keyset for i in mine for keyset in keys.sets_of.get(i, ())})
             hours = await reader.busy_hours(sets, date(year, 4, 1), until)
-        return dict(found), [one.as_dict() for one in look(hours, keys.keys, keys.sets)]
+        return dict(found), [one.as_dict() for one in look(hours, keys.keys, keys.sets)], below
 
     async def _year(
         self,
@@ -282,18 +288,3 @@ def _figure(kept: Mapping[str, Any]) -> Figure:
 
 def _state(versions: Sequence[KpiVersion], figures: Figures, entries: Mapping[str, Entry]) -> KpiState:
     return KpiState([(v.version, v.digest, v.definition) for v in versions], figures, entries)
-
-
-def _described(found: ProjectVersion) -> dict[str, Any]:
-    one = found.project
-    return {
-        "id": one.id,
-        "version": found.version,
-        "name_ja": one.name_ja,
-        "name_en": one.name_en or one.name_ja,
-        "kind": one.kind.value,
-        "organisations": list(one.organisations),
-        "areas": list(one.areas),
-        "services": list(one.services),
-        "first_year": one.first_year,
-    }

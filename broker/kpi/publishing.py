@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from broker.kpi.document import encode
 from broker.kpi.programme import Programme
 from broker.store.entities import Entities
 from broker.store.kpi_feed import FeedItem, KpiFeed
 from schemas.errors import OperationNotSupported
+from schemas.kpi.document import encode
 from schemas.kpi.fiscal import TOKYO
 from schemas.ngsi_ld.context import CORE
 

@@ -15,9 +15,10 @@ from typing import Any
 from adapters.exchange import SourceContext
 from adapters.upstream import Upstream
 from broker.identity.secrets import SecretBox
-from broker.kpi.document import encode
+from broker.kpi.feed_forms import as_object
 from broker.store.kpi_feed import Delivery, FeedItem, Hook, KpiFeed
 from schemas.errors import SourceError
+from schemas.kpi.document import encode
 
 ATTEMPTS = 10
 _SECONDS = 10.0
@@ -89,19 +90,6 @@ def cloud_event(item: FeedItem, source: str) -> dict[str, Any]:
         "time": None if item.at is None else item.at.isoformat(),
         "datacontenttype": "application/json",
         "data": as_object(item),
-    }
-
-
-def as_object(item: FeedItem) -> dict[str, Any]:
-    """As the feed shows it."""
-    return {
-        "seq": item.seq,
-        "at": None if item.at is None else item.at.isoformat(),
-        "kind": item.kind,
-        "project": item.project,
-        "subject": item.subject,
-        "day": item.day.isoformat(),
-        **item.body,
     }
 
 

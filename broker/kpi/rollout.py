@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -17,7 +17,6 @@ from msgspec import Meta
 
 from broker.identity.agreements.desk import Desk
 from broker.identity.callers import Caller
-from broker.kpi.document import encode
 from broker.registry.describe import describe
 from broker.registry.enrolment import Enrolment
 from broker.registry.inputs import read_platform
@@ -28,7 +27,8 @@ from schemas.agreement import Party
 from schemas.agreement_terms import read_terms, to_document
 from schemas.errors import AlreadyExists, BadRequestData
 from schemas.kpi.definition import Word, read_definition
-from schemas.kpi.life import Side, State
+from schemas.kpi.document import encode
+from schemas.kpi.life import State
 from schemas.kpi.reading import dump, read
 
 FORMAT = "kakehashi-area/1"
@@ -66,7 +66,7 @@ class Rollout:
         self._database = database
         self._enrolment = enrolment
         self._desk = desk
-        self._projects = projects
+        self.projects = projects
 
     async def export(self, area: str) -> dict[str, Any]:
         """BadRequestData if the area has no platform."""
@@ -97,12 +97,15 @@ class Rollout:
         area: str,
         caller: Caller,
         expand: Callable[[str], str],
+        by: Change,
         *,
         project: str | None = None,
         endpoints: Mapping[str, str] | None = None,
-        actor: str,
+        vet: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> Applied:
         """Everything is read before anything is set up. Platforms are kept as unverified until they have a credential.
+        `by`: who does it, and for which side its KPIs are proposed. `vet` refuses platforms that the caller may not
+        register.
 
         BadRequestData names the member at fault, such as an address that is still open (`platforms[0].endpoint`);
         AlreadyExists for a platform that is registered already; NotFound for the project.
@@ -112,6 +115,8 @@ class Rollout:
             raise BadRequestData(f"This is no {FORMAT} file.", field="format", value=given.format)
         names = {str(one.get("id")): renamed(str(one.get("id")), given.area, area) for one in given.platforms}
         platforms = [_platform(one, n, names, area, endpoints or {}) for n, one in enumerate(given.platforms)]
+        for one in platforms:
+            vet(one)
         terms = [_terms(one, names, area) for one in given.agreements]
         for one in terms:
             read_terms(one, expand)
@@ -122,21 +127,20 @@ class Rollout:
                 raise AlreadyExists(f"There is a platform {name} already.", field="platforms", value=name)
         done = Applied(area)
         if project is not None:
-            await self._projects.get(project)
+            await self.projects.get(project)
         for one in platforms:
             done.platforms.append((await self._enrolment.add(one, force=True)).id)
         for one in terms:
             made = await self._desk.propose(caller, one, expand, party=Party.PROVIDER)
             done.agreements.append(made.id)
-        held = set() if project is None else {v.definition.id for v in await self._projects.versions(project)}
+        held = set() if project is None else {v.definition.id for v in await self.projects.versions(project)}
         for definition in definitions:
             if project is None or definition.id in held:
                 done.skipped.append(definition.id)
             else:
-                reason = f"rolled out from {given.area}"
-                await self._projects.propose(project, definition, Change(actor, Side.SECRETARIAT, reason))
+                await self.projects.propose(project, definition, replace(by, reason=f"rolled out from {given.area}"))
                 done.kpis.append(definition.id)
-        await self._record(given, done, project, actor)
+        await self._record(given, done, project, by.actor)
         return done
 
     async def _record(self, given: AreaFile, done: Applied, project: str | None, actor: str) -> None:
@@ -153,9 +157,9 @@ class Rollout:
 
     async def _kpis(self, area: str) -> list[dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
-        for one in await self._projects.all():
+        for one in await self.projects.all():
             if area in one.project.areas:
-                for version in await self._projects.versions(one.project.id):
+                for version in await self.projects.versions(one.project.id):
                     if version.state is State.AGREED:
                         found[version.definition.id] = dump(version.definition) | {"valid_from": None}
         return [found[name] for name in sorted(found)]

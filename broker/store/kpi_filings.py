@@ -40,6 +40,8 @@ class Filed:
     actor: str
     at: datetime
     supersedes: int | None
+    below: int | None = None
+    """Flows of transactions with lesser numbers are in its figures; None: not known."""
 
 
 class Filings:
@@ -68,7 +70,15 @@ class Filings:
         return [Entered(r["id"], r["period"], read(Entry, orjson.loads(r["body"])), r["actor"], r["at"]) for r in rows]
 
     async def file(
-        self, project: str, year: int, kind: Filing, body: bytes, actor: str, *, supersedes: int | None = None
+        self,
+        project: str,
+        year: int,
+        kind: Filing,
+        body: bytes,
+        actor: str,
+        *,
+        supersedes: int | None = None,
+        below: int | None = None,
     ) -> Filed:
         """With its event in the ledger. AlreadyExists for a second closing or result that corrects none; NotFound if
         what it corrects is not there."""
@@ -84,10 +94,10 @@ class Filings:
                 raise NotFound(f"There is no {kind.value} {supersedes} of that year to correct.", field="supersedes")
             try:
                 row = await connection.fetchrow(
-                    "INSERT INTO kpi_filings (project, year, number, kind, body, digest, actor, at, supersedes)"
-                    " SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7, $8 FROM kpi_filings"
+                    "INSERT INTO kpi_filings (project, year, number, kind, body, digest, actor, at, supersedes,"
+                    " below) SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7, $8, $9 FROM kpi_filings"
                     " WHERE project = $1 AND year = $2 RETURNING *",
-                    *(project, year, kind.value, body, digest, actor, datetime.now(UTC), supersedes),
+                    *(project, year, kind.value, body, digest, actor, datetime.now(UTC), supersedes, below),
                 )
             except asyncpg.UniqueViolationError:
                 raise AlreadyExists(
@@ -126,4 +136,5 @@ def _filed(row: asyncpg.Record) -> Filed:
         row["actor"],
         row["at"],
         row["supersedes"],
+        row["below"],
     )

@@ -15,7 +15,7 @@ from broker.store.text import storable
 from schemas.errors import AlreadyExists, NotFound, OperationNotSupported
 from schemas.kpi.definition import KpiDefinition, digest, read_definition
 from schemas.kpi.life import Side, State
-from schemas.kpi.project import Project, read_project
+from schemas.kpi.project import Project, project_digest, read_project
 from schemas.kpi.reading import dump
 
 
@@ -69,6 +69,12 @@ class Projects:
         async with self._database.connection() as connection:
             return await _newest(connection, project)
 
+    async def history(self, project: str) -> list[ProjectVersion]:
+        """All its versions, the oldest first."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch("SELECT * FROM projects WHERE id = $1 ORDER BY version", _key(project))
+        return [_project(row) for row in rows]
+
     async def put(self, project: Project, change: Change) -> ProjectVersion:
         """A new version."""
         async with self._database.transaction() as connection:
@@ -82,9 +88,8 @@ class Projects:
                 change.reason,
                 datetime.now(UTC),
             )
-            await enter(
-                connection, "project.changed", project.id, change.actor, {"version": row["version"], **_why(change)}
-            )
+            told = {"version": row["version"], "digest": project_digest(project), **_why(change)}
+            await enter(connection, "project.changed", project.id, change.actor, told)
         return _project(row)
 
     async def versions(self, project: str) -> list[KpiVersion]:

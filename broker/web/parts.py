@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from broker.contexts.loader import ContextLoader
 from broker.contexts.shelf import Shelf
+from broker.gateway.evidence import EvidenceDesk
 from broker.gateway.gateway import Gateway
 from broker.gateway.notifying import Notifying
 from broker.harvest.catalogue import Catalogue
@@ -43,6 +44,7 @@ class Parts:
     metrics: Metrics
     settings: Settings
     programme: Programme
+    evidence: EvidenceDesk
     pusher: Pusher
     wrote: Callable[[str, frozenset[str]], Awaitable[None]]
     missing: Callable[[], Awaitable[list[str]]]

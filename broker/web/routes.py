@@ -51,6 +51,7 @@ _CREATING = frozenset(
 _ADMINISTRATION = frozenset(
     {
         "agreements",
+        "areas",
         "cadde",
         "catalog",
         "ckan",

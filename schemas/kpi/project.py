@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
+import rfc8785
 from msgspec import Meta
 
 from schemas.errors import BadRequestData
 from schemas.kpi.definition import Prose, Slug, Word, Words
 from schemas.kpi.formula import names_of
-from schemas.kpi.reading import read
+from schemas.kpi.reading import dump, read
 
 GIVEN = ("score", "full_score", "quantitative", "qualitative", "ceiling")
 """Names that every payment formula may use; a project's own variables come beside them."""
@@ -89,3 +91,15 @@ def read_project(document: object) -> Project:
                 field="payment.formula",
             )
     return found
+
+
+def public_part(project: Project) -> dict[str, Any]:
+    """What the ledger vouches for and evidence shows: all but contacts."""
+    found: dict[str, Any] = dump(project)
+    del found["contacts"]
+    return found
+
+
+def project_digest(project: Project) -> str:
+    """SHA-256 (hex) of the canonical JSON (RFC 8785) of its public part."""
+    return hashlib.sha256(rfc8785.dumps(public_part(project))).hexdigest()

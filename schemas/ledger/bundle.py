@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from schemas.ledger.entry import canonical_json
-from schemas.ledger.note import to_base64
+from schemas.ledger.note import from_base64, to_base64
 
 PROOF = "proof.json"
 CHECKPOINT = "checkpoint.txt"
@@ -16,6 +16,8 @@ KEYS = "keys.json"
 REPORT = "report.json"
 MANIFEST = "manifest.json"
 STATEMENT = "manifest.sig"
+KPI = ("kpi.json", "kpi-report.json")
+"""In evidence of a KPI report: what it names beside entries (schemas/kpi/basis.py), and the report."""
 PART = 250_000
 """Entries in one file."""
 BLOCK = 256
@@ -77,6 +79,19 @@ class Keys(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 def entry_names(count: int) -> list[str]:
     """The files that so many entries take."""
     return [f"entries/{number:06}.ndjson" for number in range(max(1, -(-count // PART)))]
+
+
+def masked(leaf: bytes) -> bytes:
+    """The line of an entry of which only the hash is told: a JSON string, where entries are objects."""
+    return b'"' + to_base64(leaf).encode() + b'"'
+
+
+def masked_leaf(line: bytes) -> bytes | None:
+    """The hash in such a line; None if it is none."""
+    if not (line.startswith(b'"') and line.endswith(b'"')):
+        return None
+    leaf = from_base64(line[1:-1].decode("ascii", "replace"))
+    return leaf if leaf is not None and len(leaf) == 32 else None
 
 
 def statement(origin: str, manifest: bytes) -> str:

@@ -41,5 +41,17 @@ def differences(told: Any, counted: Any, path: str) -> Iterator[tuple[str, Any, 
     if isinstance(told, dict) and isinstance(counted, dict):
         for name in sorted(told.keys() | counted.keys()):
             yield from differences(told.get(name), counted.get(name), f"{path}.{name}" if path else name)
+    elif isinstance(told, list) and isinstance(counted, list) and len(told) == len(counted):
+        for number, (a, b) in enumerate(zip(told, counted, strict=True)):
+            yield from differences(a, b, f"{path}[{_label(a, b, number)}]")
     elif told != counted or type(told) is not type(counted):
         yield path or "all of it", msgspec.json.encode(told).decode()[:80], msgspec.json.encode(counted).decode()[:80]
+
+
+def _label(told: Any, counted: Any, number: int) -> object:
+    """What an item of a list is known by."""
+    if isinstance(told, dict) and isinstance(counted, dict):
+        for name in ("id", "period"):
+            if name in told and told[name] == counted.get(name):
+                return told[name]
+    return number

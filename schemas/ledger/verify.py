@@ -12,11 +12,14 @@ from collections.abc import Sequence
 import orjson
 
 from schemas.errors import BadRequestData
+from schemas.kpi.basis import Basis
+from schemas.kpi.evidence import Evidence
 from schemas.ledger.blocks import Blocks
 from schemas.ledger.bundle import (
     BLOCK,
     CHECKPOINT,
     KEYS,
+    KPI,
     MANIFEST,
     PART,
     PROOF,
@@ -27,6 +30,7 @@ from schemas.ledger.bundle import (
     Manifest,
     Proof,
     entry_names,
+    masked_leaf,
     statement,
     to_text,
 )
@@ -34,7 +38,7 @@ from schemas.ledger.checkpoint import SignedCheckpoint, read_checkpoint
 from schemas.ledger.container import BadContainer
 from schemas.ledger.contents import Contents, Stop
 from schemas.ledger.entry import read_entry
-from schemas.ledger.note import COSIGNATURE, VerifyingKey, from_base64, read_note
+from schemas.ledger.note import COSIGNATURE, VerifyingKey, from_base64, read_note, to_base64
 from schemas.ledger.rotation import follow
 from schemas.ledger.tally import Tally
 from schemas.ledger.tree import Frontier, consistent, leaf_hash, subtrees
@@ -81,7 +85,8 @@ class _Check:
             raise Stop(MANIFEST, "its numbers make no sense")
         if manifest.end - manifest.first > PART * len(self._contents.names):
             raise Stop(MANIFEST, "it tells of more entries than so many files can have")
-        expected = [*entry_names(manifest.end - manifest.first), PROOF, CHECKPOINT, KEYS, REPORT]
+        more = KPI if KPI[0] in self._contents.names else ()
+        expected = [*entry_names(manifest.end - manifest.first), PROOF, CHECKPOINT, KEYS, REPORT, *more]
         if self._contents.names != [*expected, MANIFEST, STATEMENT]:
             raise Stop(MANIFEST, "there are files too many or too few, or in another order")
         if [packed.name for packed in manifest.files] != expected:
@@ -172,20 +177,27 @@ class _Check:
         tree.grown.clear()
         blocks = Blocks(manifest.first, proof.blocks)
         tally = Tally(manifest.since, manifest.until)
+        evidence = self._evidence()
+        masked = 0
         expected = manifest.first
         mark = earlier.checkpoint.size if earlier is not None else -1
         for name, number, line in self._contents.entries(manifest):
             where = f"{name}, line {number} (entry {expected})"
-            try:
-                entry = read_entry(line)
-                tally.add(entry)
-            except ValueError as error:
-                raise Stop(where, str(error)) from None
-            if entry.seq != expected:
-                raise Stop(where, f"its number is {entry.seq}, where {expected} has to be")
+            leaf = masked_leaf(line) if evidence is not None and evidence.basis.masked else None
+            if leaf is None:
+                try:
+                    entry = read_entry(line)
+                    tally.add(entry)
+                    if evidence is not None:
+                        evidence.take(entry)
+                except ValueError as error:
+                    raise Stop(where, str(error)) from None
+                if entry.seq != expected:
+                    raise Stop(where, f"its number is {entry.seq}, where {expected} has to be")
+            masked += leaf is not None
             if expected == mark:
                 self._stands(tree, earlier)
-            tree.push(leaf_hash(line))
+            tree.push(leaf or leaf_hash(line))
             if tree.grown:
                 if not all(blocks.fits(subtree, block) for subtree, block in tree.grown):
                     self.fault(f"entries {expected + 1 - BLOCK} to {expected}", "one of them is not as it was recorded")
@@ -202,6 +214,32 @@ class _Check:
         if doubled is not None:
             self.fault("entries", f"the id {doubled} is there twice")
         self._report(tally)
+        if evidence is not None:
+            self._kpi_report(evidence, proof, signed, masked)
+
+    def _evidence(self) -> Evidence | None:
+        if KPI[0] not in self._contents.names:
+            return None
+        try:
+            return Evidence(self._contents.struct(KPI[0], Basis))
+        except BadRequestData as error:
+            raise Stop(KPI[0], f"{error.field}: {error.detail}") from None
+
+    def _kpi_report(self, evidence: Evidence, proof: Proof, signed: SignedCheckpoint, masked: int) -> None:
+        """Its figures are those that the entries come to."""
+        now = signed.checkpoint
+        stood = {(one.size, one.root) for one in proof.earlier if _holds(one, now.size, now.root)}
+        stood.add((now.size, to_base64(now.root)))
+        basis = evidence.basis
+        self.verdict.facts["kpi"] = {
+            "project": evidence.project.id,
+            "year": basis.year,
+            "kind": basis.kind,
+            "filing": basis.filing,
+            "masked": masked,
+        }
+        for fault in evidence.faults(self._contents.bytes_of(KPI[1]), lambda size, root: (size, root) in stood):
+            self.fault(fault.where, fault.what)
 
     def _tree(self, hashes: list[str], span: tuple[int, int]) -> Frontier:
         tree = Frontier()

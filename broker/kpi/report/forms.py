@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from broker.kpi.document import encode
+from schemas.kpi.document import encode
 
 
 class ReportForm(StrEnum):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from broker.metering.ledger.signing import key_in_force
 from broker.store.ledger import Ledger, LedgerDamaged
@@ -18,13 +18,23 @@ from schemas.errors import BadRequestData
 from schemas.ledger import bundle
 from schemas.ledger.checkpoint import SignedCheckpoint, read_checkpoint
 from schemas.ledger.container import DEFLATED, LARGEST, STORED, Member, directory
-from schemas.ledger.entry import read_entry, written
+from schemas.ledger.entry import Entry, read_entry, written
 from schemas.ledger.note import to_base64
 from schemas.ledger.tally import Tally
-from schemas.ledger.tree import leaf_hash, subtrees
+from schemas.ledger.tree import Span, leaf_hash, subtrees
 
 _PAGE = 5000
 _LEVEL = 4
+
+
+class Appendix(Protocol):
+    """What a bundle is evidence of, beside the ledger's own figures."""
+
+    def take(self, entry: Entry) -> bool:
+        """Every entry, in order; False for one of which the bundle has only the hash."""
+
+    def files(self) -> Iterable[tuple[str, bytes]]:
+        """Names and contents, asked for after the last entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +102,15 @@ async def export(
     since: datetime | None = None,
     until: datetime | None = None,
     earlier: Sequence[str] = (),
+    span: Span | None = None,
+    appendix: Appendix | None = None,
+    page: int = _PAGE,
 ) -> Exported:
     """Write the entries of a time (`until` not included) to `target`, whole or not at all.
 
-    `earlier`: checkpoints that the bundle shall prove to be its ledger's. Raises LedgerDamaged if an entry is not what
-    was signed, BadRequestData, SettingsError, NotFound, StoreUnavailable.
+    `earlier`: checkpoints that the bundle shall prove to be its ledger's. `span`: just these entries, as far as they
+    are signed for. `appendix`: what else is in it. `page`: entries between which others get their turn. Raises
+    LedgerDamaged if an entry is not what was signed, BadRequestData, SettingsError, NotFound, StoreUnavailable.
     """
     latest = await ledger.latest()
     if latest is None:
@@ -106,6 +120,8 @@ async def export(
         first = 0
     if until is None:
         end = latest.size
+    if span is not None:
+        first, end = min(span[0], latest.size), min(span[1], latest.size)
     witnessed = await ledger.latest(witnessed=True)
     chosen = witnessed if witnessed is not None and witnessed.size >= end else latest
     signed = read_checkpoint(chosen.note)
@@ -115,7 +131,7 @@ async def export(
     try:
         with draft.open("xb") as out:
             writer = _Writer(out)
-            reading = _Reading(ledger, first, end, Tally(_written(since), _written(until)))
+            reading = _Reading(ledger, first, end, Tally(_written(since), _written(until)), appendix, page)
             for name in bundle.entry_names(end - first):
                 await writer.deflated(name, reading.part())
             proof = await _proof(ledger, first, end, signed, earlier)
@@ -123,6 +139,8 @@ async def export(
             writer.stored(bundle.CHECKPOINT, chosen.note.encode())
             writer.stored(bundle.KEYS, bundle.to_text(await _keys(ledger, signed)))
             writer.stored(bundle.REPORT, bundle.to_text(reading.tally.report()))
+            for name, content in () if appendix is None else appendix.files():
+                writer.stored(name, content)
             manifest = bundle.to_text(
                 bundle.Manifest(
                     1, end, list(writer.packed), _written(since), first, signed.checkpoint.origin,
@@ -149,8 +167,12 @@ async def export(
 class _Reading:
     """The entries in order, each looked at, in parts of a bundle."""
 
-    def __init__(self, ledger: Ledger, first: int, end: int, tally: Tally) -> None:
+    def __init__(
+        self, ledger: Ledger, first: int, end: int, tally: Tally, appendix: Appendix | None, page: int
+    ) -> None:
         self.tally = tally
+        self._appendix = appendix
+        self._page = page
         self._ledger = ledger
         self._next = first
         self._end = end
@@ -158,18 +180,24 @@ class _Reading:
     async def part(self) -> AsyncIterator[bytes]:
         stop = min(self._next + bundle.PART, self._end)
         while self._next < stop:
-            page = await self._ledger.entries(self._next, min(self._next + _PAGE, stop))
+            page = await self._ledger.entries(self._next, min(self._next + self._page, stop))
             texts = []
             for stored in page:
                 text = stored.text
                 if stored.seq != self._next or text is None or leaf_hash(text) != stored.leaf:
                     raise LedgerDamaged(f"entry {self._next} is gone, or is not what was recorded")
-                self.tally.add(read_entry(text))
-                texts.append(text + b"\n")
+                texts.append(self._line(text, stored.leaf) + b"\n")
                 self._next += 1
             if not texts:
                 raise LedgerDamaged(f"entry {self._next} is gone")
             yield b"".join(texts)
+
+    def _line(self, text: bytes, leaf: bytes) -> bytes:
+        entry = read_entry(text)
+        if self._appendix is not None and not self._appendix.take(entry):
+            return bundle.masked(leaf)
+        self.tally.add(entry)
+        return text
 
 
 async def _proof(

@@ -14,10 +14,12 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from broker.identity.callers import Callers
+from broker.kpi.rollout import Rollout
 from broker.store.database import Database
 from broker.store.kpi_feed import KpiFeed
-from broker.web.administration import agreements, flows, kpi_feed, ledger, platforms, projects
+from broker.web.administration import agreements, areas, evidence, flows, kpi_feed, ledger, platforms, projects
 from broker.web.administration.kpi_access import KpiAccess
+from broker.web.administration.platform_access import PlatformAccess
 from broker.web.catalog.routes import catalog_routes
 from broker.web.endpoint import fold
 from broker.web.openapi.document import DocumentedApp
@@ -47,6 +49,9 @@ def administration(parts: Parts, reader: Reader) -> FastAPI:
     access = KpiAccess(parts.callers)
     app.include_router(projects.routes(parts.programme, access))
     app.include_router(projects.kpi_routes(parts.programme, access))
+    app.include_router(evidence.routes(parts.programme.projects, parts.evidence, access))
+    rollout = Rollout(parts.database, parts.enrolment, parts.desk, parts.programme.projects)
+    app.include_router(areas.routes(rollout, PlatformAccess(parts.callers), access))
     feed = KpiFeed(parts.database)
     app.include_router(kpi_feed.routes(parts.programme, feed, parts.pusher, access))
     app.add_exception_handler(KakehashiError, _problem)

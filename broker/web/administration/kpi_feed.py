@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from enum import StrEnum
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
-from broker.kpi.document import encode
+from broker.kpi.feed_forms import as_object, dead_letter, described_hook, feed_csv
 from broker.kpi.programme import Programme
 from broker.kpi.public import public_csv, public_month
-from broker.kpi.push import Pusher, as_object
-from broker.kpi.report.csv_form import safe
-from broker.store.kpi_feed import FeedItem, KpiFeed
+from broker.kpi.push import Pusher
+from broker.store.kpi_feed import KpiFeed
 from broker.web.administration.kpi_access import KpiAccess
-from schemas.errors import BadRequestData, InvalidRequest
-from schemas.kpi.hook import HookInput
-from schemas.kpi.reading import read
+from schemas.errors import InvalidRequest
+from schemas.kpi.document import encode
+from schemas.kpi.hook import read_hook
 
 _MOST = 1000
-_COLUMNS = (
-    "seq", "at", "kind", "project", "subject", "day", "name_ja", "name_en", "unit_ja", "year", "month", "value",
-    "target", "achievement", "points", "version", "digest", "filing", "number", "supersedes",
-)  # fmt: skip
 _HOOK = {"id": "secretariat", "url": "https://example.jp/kakehashi"}
 
 
@@ -58,27 +50,19 @@ def routes(programme: Programme, feed: KpiFeed, pusher: Pusher, access: KpiAcces
             "cache-control": "no-store",
         }
         if format is FeedForm.CSV:
-            return Response(_csv(found), headers=headers, media_type="text/csv; charset=utf-8")
+            return Response(feed_csv(found), headers=headers, media_type="text/csv; charset=utf-8")
         return Response(encode([as_object(one) for one in found]), headers=headers, media_type="application/json")
 
     @router.get("/hooks", summary="Who is told / 送信先", dependencies=office)
     async def hooks() -> Response:
         """Without their secrets."""
-        return _json(
-            [
-                {"id": one.id, "url": one.url, "position": one.position, "created_at": one.created_at.isoformat()}
-                for one in await feed.hooks()
-            ]
-        )
+        return _json([described_hook(one) for one in await feed.hooks()])
 
     @router.post("/hooks", status_code=201, summary="Tell somebody / 送信先の登録", dependencies=office)
     async def add(document: Annotated[Any, Body(examples=[_HOOK])]) -> Response:
         """Items are posted as CloudEvents, signed as Standard Webhooks say; the secret is in this answer only. `since`:
         also what is in the feed behind that cursor."""
-        given = read(HookInput, document)
-        parts = urlsplit(given.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BadRequestData("A hook has an address with http or https.", field="url", value=given.url)
+        given = read_hook(document)
         secret = await pusher.add(given.id, given.url, since=given.since)
         return _json({"id": given.id, "url": given.url, "secret": secret}, 201)
 
@@ -92,7 +76,7 @@ def routes(programme: Programme, feed: KpiFeed, pusher: Pusher, access: KpiAcces
     async def dead(hook: str) -> Response:
         """After ten attempts, with the last error."""
         found = await feed.dead(_id(hook))
-        return _json([{**as_object(one.item), "attempts": one.attempts, "error": one.error} for one in found])
+        return _json([dead_letter(one) for one in found])
 
     @router.post("/hooks/{hook}/retry", summary="Try those again / 再送", dependencies=office)
     async def retry(hook: str) -> Response:
@@ -122,16 +106,6 @@ def _cursor(text: str) -> int:
 
 def _id(hook: str) -> str:
     return hook.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-
-
-def _csv(items: list[FeedItem]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
-    for one in items:
-        row = as_object(one)
-        writer.writerow([safe(row.get(name)) for name in _COLUMNS])
-    return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -43,6 +43,10 @@ class PlatformAccess:
         if not caller.admin and not (Role.OPERATOR in caller.roles and _own(caller, platform.area)):
             raise Forbidden("this platform is another area's")
 
+    def operates(self, caller: Caller, area: str) -> bool:
+        """Whether the area is the caller's to administer."""
+        return _own(caller, area)
+
     def given(self, caller: Caller, document: Any, *, new: bool = False) -> None:
         """What an operator registers or changes is of its own area, and takes nothing from others: no mode that keeps
         them from being asked, no other tenant's entities, no file of this machine."""

@@ -9,13 +9,13 @@ from urllib.parse import quote
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
 from broker.kpi.describe import described_filing, described_project, described_version
-from broker.kpi.document import encode
 from broker.kpi.programme import Programme
 from broker.kpi.report.forms import MEDIA, ReportForm, render
 from broker.store.projects import Change
 from broker.web.administration.kpi_access import KpiAccess
 from schemas.errors import BadRequestData, InvalidRequest, NotFound
 from schemas.kpi.definition import read_definition
+from schemas.kpi.document import encode
 from schemas.kpi.entry import read_entry
 from schemas.kpi.library import LIBRARY, completed
 from schemas.kpi.life import Filing

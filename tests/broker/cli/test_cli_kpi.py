@@ -71,3 +71,49 @@ def test_a_report_in_every_form(cli: Cli, tmp_path: Path) -> None:
     refused = cli("kpi", "report", "--project", "nav", "--year", "2024", "--kind", "result", "--file")
     assert (refused.code, "closed first" in refused.err) == (1, True)
     assert cli("kpi", "report", "--kind", "status").code == 1
+
+
+def test_evidence_is_written_and_verified(cli: Cli, tmp_path: Path) -> None:
+    cli("project", "set", "--from", written(tmp_path, "project.json", PROJECT))
+    file = written(tmp_path, "kpi.json", {"library": "active-days", "targets": [{"year": 10}]})
+    bundle = str(tmp_path / "evidence.zip")
+    early = cli("kpi", "evidence", bundle, "--project", "nav", "--year", "2024")
+    assert (early.code, "agreed by both sides" in early.err) == (1, True)
+    cli("kpi", "propose", "--project", "nav", "--from", file, "--side", "project")
+    cli("kpi", "agree", "--project", "nav", "--kpi", "active-days", "--version", "1")
+    cli("kpi", "report", "--project", "nav", "--year", "2024", "--out", str(tmp_path / "r.json"), "--file")
+    made = cli("kpi", "evidence", bundle, "--project", "nav", "--filing", "1", "--masked", "--lang", "ja")
+    assert (made.code, bundle in made.out) == (0, True), made.err
+    checked = cli("verify", bundle, "--lang", "ja")
+    assert (checked.code, "nav 2024年度(状況報告)。すべての数値が台帳の記録と一致" in checked.out) == (0, True)
+    assert checked.out == cli("verify", bundle, "--lang", "ja").out
+    assert cli("verify", bundle, "--json").json()["kpi"]["filing"] == 1
+    missing = cli("kpi", "evidence", bundle, "--project", "nav", "--filing", "7")
+    assert (missing.code, "no such filing" in missing.err) == (1, True)
+
+
+def test_the_feed_and_who_is_told(cli: Cli, tmp_path: Path) -> None:
+    empty = cli("kpi", "feed", "--lang", "en")
+    assert (empty.code, json.loads(empty.out), "next cursor: 0" in empty.err) == (0, [], True)
+    table = cli("kpi", "feed", "--format", "csv", "--out", str(tmp_path / "feed.csv"))
+    assert (table.code, (tmp_path / "feed.csv").read_bytes()[:7]) == (0, b"\xef\xbb\xbfseq,")
+    assert "登録されていません" in cli("kpi", "hook", "list", "--lang", "ja").out
+    for url in ("ftp://example.jp/", "https://", "http://[x"):
+        refused = cli("kpi", "hook", "add", "office", "--url", url)
+        assert (refused.code, "url" in refused.err) == (1, True)
+    made = cli("kpi", "hook", "add", "office", "--url", "https://example.jp/hook", "--json").json()
+    assert made["secret"].startswith("whsec_")
+    assert cli("kpi", "hook", "add", "office", "--url", "https://example.jp/hook").code == 1
+    (one,) = cli("kpi", "hook", "list", "--json").json()
+    assert (one["id"], one["dead"], "secret" in one) == ("office", 0, False)
+    assert "https://example.jp/hook" in cli("kpi", "hook", "list").out
+    assert cli("kpi", "hook", "dead", "office", "--json").json() == []
+    assert "0 items" in cli("kpi", "hook", "retry", "office", "--lang", "en").out
+    assert cli("kpi", "hook", "remove", "office", "--yes").code == 0
+    assert cli("kpi", "hook", "remove", "office", "--yes").code == 1
+
+
+def test_public_statistics(cli: Cli) -> None:
+    assert cli("kpi", "public", "--month", "2024-05").json()["month"] == "2024-05"
+    assert cli("kpi", "public", "--month", "2024-05", "--format", "csv").out.startswith("\ufeffmonth,")
+    assert cli("kpi", "public", "--month", "2999-01").code == 1

@@ -15,11 +15,11 @@ import pytest
 from recorded_year import AFTER, FIRST, TOKYO, YEAR, flows, kpis, projects, settle, store
 
 from broker.kpi.compute import compute
-from broker.kpi.document import encode
 from broker.kpi.programme import Programme
 from broker.store.database import Database
 from broker.store.usage_rollup import roll_up
 from schemas.flow import Consumer, Flow, Provider, uuid7
+from schemas.kpi.document import encode
 from schemas.kpi.life import Filing
 
 COUNT = int(os.environ.get("KPI_FLOWS", "50000"))

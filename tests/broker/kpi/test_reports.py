@@ -16,12 +16,12 @@ import openpyxl
 import pytest
 from recorded_year import YEAR, flows, settle, store
 
-from broker.kpi.document import encode
 from broker.kpi.programme import Programme
 from broker.kpi.report.forms import ReportForm, render
 from broker.kpi.report.sheets import sheets
 from broker.kpi.report.texts import REPORT_TEXTS, words_of
 from broker.store.database import Database
+from schemas.kpi.document import encode
 from schemas.kpi.entry import Entry
 from schemas.kpi.life import Filing
 

@@ -49,6 +49,8 @@ ANY_KEY        POST /agreements/{agreement_id}/reject
 ANY_KEY        POST /agreements/{agreement_id}/resume
 ANY_KEY        POST /agreements/{agreement_id}/revoke
 ANY_KEY        POST /agreements/{agreement_id}/suspend
+ADMINISTRATION POST /areas/{area}/apply
+AUDIT          GET /areas/{area}/export
 ANY_KEY        GET /cadde/api/v4/catalog
 ANY_KEY        GET /catalog
 ADMINISTRATION GET /catalog/changes
@@ -163,6 +165,7 @@ OPERATORS      POST /platforms/{platform_id}/probe
 READERS        GET /projects
 READERS        GET /projects/{project}
 SECRETARIAT    PUT /projects/{project}
+READERS        GET /projects/{project}/evidence
 READERS        GET /projects/{project}/filings
 WRITERS        POST /projects/{project}/filings
 READERS        GET /projects/{project}/filings/{year}/{number}

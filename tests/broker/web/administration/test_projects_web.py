@@ -15,6 +15,7 @@ from broker.settings import Settings
 from broker.store.database import Database
 from broker.store.kpi_feed import FeedItem, KpiFeed
 from broker.store.services import Service, Services
+from schemas.ledger.verify import verify
 from schemas.roles import Role
 
 ADMIN = {"authorization": "Bearer administration-key-for-this-test"}
@@ -196,3 +197,52 @@ async def test_public_statistics_need_no_key(client: httpx2.AsyncClient) -> None
     assert (await client.get("/kpi/public?format=csv")).headers["content-type"].startswith("text/csv")
     wrong = await client.get("/kpi/public?month=2999-01")
     assert (wrong.status_code, wrong.json()["field"]) == (400, "month")
+
+
+async def test_evidence_over_http(client: httpx2.AsyncClient) -> None:
+    await client.put("/projects/nav", json=PROJECT, headers=ADMIN)
+    proposal = {"library": "api-uses", "targets": [{"year": 100}]}
+    await client.post("/projects/nav/kpis", json=proposal, headers=key("toyosu"))
+    await client.post("/projects/nav/kpis/api-uses/versions/1/agree", headers=key("office"))
+    path = "/projects/nav/evidence?year=2026&as_of=2026-06-30"
+    for who, status in (("office", 200), ("audit", 200), ("toyosu", 200), ("takeshiba", 404), ("nav", 403)):
+        answer = await client.get(path, headers=key(who))
+        assert answer.status_code == status, who
+        if status == 200:
+            assert answer.headers["content-type"] == "application/zip"
+            verdict = verify(memoryview(answer.content))
+            assert verdict.faults == []
+            # what is others' is for the secretariat and auditors
+            assert (verdict.facts["kpi"]["masked"] > 0) == (who == "toyosu")
+    assert (await client.get(f"{path}&masked=false", headers=key("toyosu"))).status_code == 403
+    assert (await client.get(f"{path}&filing=3", headers=key("office"))).status_code == 404
+    assert (await client.get(f"{path}&kind=closing", headers=key("office"))).status_code == 400
+
+
+async def test_an_area_is_carried_to_another(client: httpx2.AsyncClient) -> None:
+    platform = {"id": "toyosu-os", "area": "toyosu", "adapter": "ngsi_ld", "endpoint": "https://os.example.invalid"}
+    assert (await client.post("/platforms?force=true", json=platform, headers=ADMIN)).status_code == 201
+    exported = {who: await client.get("/areas/toyosu/export", headers=key(who)) for who in KEYS}
+    assert {who: answer.status_code for who, answer in exported.items()} == {
+        "office": 200, "audit": 200, "toyosu": 200, "takeshiba": 403, "nav": 403,
+    }  # fmt: skip
+    file = exported["toyosu"].json()
+    assert (file["area"], file["platforms"][0]["endpoint"]) == ("toyosu", "")
+    apply = "/areas/takeshiba/apply"
+    for who, status in (("office", 403), ("toyosu", 403), ("takeshiba", 400)):
+        assert (await client.post(apply, json=file, headers=key(who))).status_code == status, who
+    for endpoint, status in (("file:///etc/passwd", 403), ("https://cityos.example.invalid", 201)):
+        file["platforms"][0]["endpoint"] = endpoint
+        answer = await client.post(apply, json=file, headers=key("takeshiba"))
+        assert answer.status_code == status
+    assert answer.json()["platforms"] == ["takeshiba-os"]
+    # the KPIs go into a project of its own only
+    await client.put("/projects/nav", json=PROJECT, headers=ADMIN)
+    file["platforms"] = []
+    assert (await client.post(f"{apply}?project=nav", json=file, headers=key("takeshiba"))).status_code == 403
+    await client.put("/projects/next", json=PROJECT | {"areas": ["takeshiba"]}, headers=ADMIN)
+    file["kpis"] = [{"id": "days", "name_ja": "日数", "unit_ja": "日", "of": {"measure": "days"}}]
+    applied = await client.post(f"{apply}?project=next", json=file, headers=key("takeshiba"))
+    assert (applied.status_code, applied.json()["kpis"]) == (201, ["days"])
+    (version,) = (await client.get("/projects/next/kpis", headers=key("office"))).json()
+    assert (version["proposed"]["side"], version["proposed"]["reason"]) == ("project", "rolled out from toyosu")

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from broker.kpi.measure import Figure, Series
 from schemas.kpi.achievement import achievement, points
 from schemas.kpi.definition import Kind, KpiDefinition, Scope, Source, Traffic, YearTargets
 from schemas.kpi.entry import Entry, entered_value
@@ -19,6 +18,7 @@ from schemas.kpi.fiscal import year_label
 from schemas.kpi.periods import Period, cumulative_of, months_of, quarters_of, year_of
 from schemas.kpi.project import Project
 from schemas.kpi.reading import dump
+from schemas.kpi.series import Figure, Series
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number", order="sorted")
 Figures = Mapping[str, Figure]
@@ -56,6 +56,47 @@ def entered_figures(entries: Mapping[str, Entry], year: int) -> dict[str, Figure
     first = date(year, 4, 1)
     found = {p.id: entered_value(entries, p, first) for p in periods_of(year)}
     return {name: Figure(value) for name, value in found.items() if value is not None}
+
+
+def report_document(
+    kind: str,
+    year: int,
+    as_of: date,
+    project: tuple[Project, int],
+    states: Sequence[KpiState],
+    *,
+    quality: list[dict[str, Any]],
+    ledger: Mapping[str, Any],
+    closed: Mapping[str, Any] | None,
+    changes: list[dict[str, Any]] | None,
+) -> dict[str, Any]:
+    """`project`: with its version. `as_of`: the last day that counts. `ledger`: where it stands. `changes`: since the
+    last meeting, in a pack for one. `closed`: number and digest of the closing that the year's figures are of."""
+    one, version = project
+    kpis = [kpi_document(state, one, year, ledger) for state in states]
+    return {
+        "kind": kind,
+        "year": year,
+        "label": year_label(year),
+        "as_of": as_of.isoformat(),
+        "closed": None if closed is None else dict(closed),
+        "project": {
+            "id": one.id,
+            "version": version,
+            "name_ja": one.name_ja,
+            "name_en": one.name_en or one.name_ja,
+            "kind": one.kind.value,
+            "organisations": list(one.organisations),
+            "areas": list(one.areas),
+            "services": list(one.services),
+            "first_year": one.first_year,
+        },
+        "kpis": kpis,
+        "score": score_of(kpis),
+        "quality": quality,
+        "ledger": dict(ledger),
+        "changes": changes,
+    }
 
 
 def kpi_document(state: KpiState, project: Project, year: int, ledger: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,3 +230,31 @@ def score_of(kpis: Sequence[Mapping[str, Any]]) -> dict[str, Decimal]:
         "points": sum((k["points"] for k in kpis), Decimal(0)),
         "full": sum((k["weight"] for k in kpis), Decimal(0)),
     }
+
+
+def changes_since(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of each KPI the year's figure at the last 個別会 and now; empty where there was none."""
+    if before is None:
+        return []
+    earlier = {kpi["id"]: kpi for kpi in before["kpis"]}
+    found = []
+    for kpi in now["kpis"]:
+        old, new = _actual(before, earlier.get(kpi["id"])), _actual(now, kpi)
+        found.append(
+            {
+                "id": kpi["id"],
+                "name_ja": kpi["name_ja"],
+                "name_en": kpi["name_en"],
+                "before": old,
+                "now": new,
+                "difference": None if old is None or new is None else new - old,
+            }
+        )
+    return found
+
+
+def _actual(report: Mapping[str, Any], kpi: Mapping[str, Any] | None) -> Any:
+    number = report["year"] - report["project"]["first_year"] + 1
+    if kpi is None or number not in (1, 2):
+        return None
+    return kpi[f"year{number}"]["actual"]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from schemas.flow import NO_SERVICES
 from schemas.kpi.usage import TOKYO, Key
@@ -60,18 +61,20 @@ class _Signs:
 
 def look(hours: Iterable[Hour], keys: Mapping[int, Key], sets: Mapping[int, tuple[int, ...]]) -> tuple[Finding, ...]:
     """Of registered services. Pure; `hours` as `UsageReader.busy_hours` gives them."""
-    first_key = {i: keys[members[0]] for i, members in sets.items() if members and members[0] in keys}
+    common: dict[int, Key] = {}
     per_hour: dict[tuple[str, datetime], list[tuple[int, int, int]]] = defaultdict(list)
     for hour, keyset, requests, minutes in hours:
-        key = first_key.get(keyset)
+        key = common.get(keyset) or _common([keys[m] for m in sets.get(keyset, ()) if m in keys])
+        if key is not None:
+            common[keyset] = key
         if key is not None and key.service not in NO_SERVICES:
             per_hour[key.service, hour.astimezone(TOKYO)].append((keyset, requests, minutes))
     signs = _Signs()
     days: dict[tuple[str, date], _Day] = defaultdict(_Day)
     for (service, hour), rows in sorted(per_hour.items()):
         day = days[service, hour.date()]
-        day.take(hour, rows, first_key, keys, sets)
-        interactive = [(n, m) for i, n, m in rows if not first_key[i].batch]
+        day.take(hour, rows, common, keys, sets)
+        interactive = [(n, m) for i, n, m in rows if not common[i].batch]
         requests, minutes = sum(n for n, _ in interactive), _union(m for _, m in interactive)
         if requests >= BURST_REQUESTS and minutes.bit_count() <= BURST_MINUTES:
             signs.add("batch_as_interactive", service, hour.date(), requests)
@@ -84,6 +87,33 @@ def look(hours: Iterable[Hour], keys: Mapping[int, Key], sets: Mapping[int, tupl
         if whole >= NIGHT_LEAST and at_night >= NIGHT_SHARE * whole:
             signs.add("night_only", service, seen[0][0], at_night)
     return signs.findings()
+
+
+def hours_of(
+    uses: Mapping[tuple[UUID, datetime], tuple[int, Iterable[Key]]],
+) -> tuple[list[Hour], dict[int, Key], dict[int, tuple[int, ...]]]:
+    """What `look` takes, from the flows: by request and hour (UTC), the mask of its minutes and its flows' keys."""
+    numbers: dict[Key, int] = {}
+    sets: dict[frozenset[int], int] = {}
+    found: dict[tuple[datetime, int], tuple[int, int]] = {}
+    for (_, hour), (minutes, keys) in uses.items():
+        members = frozenset(numbers.setdefault(key, len(numbers)) for key in keys)
+        keyset = sets.setdefault(members, len(sets))
+        count, mask = found.get((hour, keyset), (0, 0))
+        found[hour, keyset] = (count + 1, mask | minutes)
+    return (
+        [(hour, keyset, count, mask) for (hour, keyset), (count, mask) in sorted(found.items())],
+        {number: key for key, number in numbers.items()},
+        {number: tuple(sorted(members)) for members, number in sets.items()},
+    )
+
+
+def _common(keys: list[Key]) -> Key | None:
+    """What a request's flows say of it together: they differ in their source, and after a correction in `batch`."""
+    if len(keys) < 2:
+        return keys[0] if keys else None
+    types = sorted({name for key in keys for name in key.types})
+    return replace(keys[0], batch=all(key.batch for key in keys), types=tuple(types))
 
 
 class _Day:
