@@ -68,3 +68,5 @@ class SourceContext(msgspec.Struct):
     the query has nothing to do with a map. Where the platform says which one it used, that stands here afterwards."""
     conveyed: Mapping[str, str] = {}
     """Headers that the registration wants conveyed beside all that (clause 4.3.6.5)."""
+    alone: bool = False
+    """What is asked is for the platform itself to answer, not for those that it would ask (clause 6.3.18)."""

@@ -47,6 +47,7 @@ from broker.metering.settle import Settler
 from broker.registry.answers import Room
 from broker.registry.conflicts import refuse_conflict
 from broker.registry.enrolment import Enrolment
+from broker.registry.looking import Looking
 from broker.registry.registry import LOCAL_ID, Registry
 from broker.registry.tenants import Tenants
 from broker.settings import Settings, load
@@ -72,10 +73,10 @@ from broker.web.parts import Parts
 from broker.web.proxied import proxied
 from broker.web.routes import assemble
 from schemas.flow import Provider
-from schemas.platform import Platform, PlatformState
 
 log = structlog.get_logger(__name__)
 _SWEEP_SECONDS = 1.0
+_NEWCOMERS_SECONDS = 1.0
 _ROLL_UP_SECONDS = 5.0
 _UPKEEP_SECONDS = 3600.0
 
@@ -88,6 +89,7 @@ class House:
     database: Database
     registry: Registry
     enrolment: Enrolment
+    looking: Looking
     callers: Callers
     contexts: ContextLoader
     shelf: Shelf
@@ -233,19 +235,21 @@ async def _furnish(
         subjects=subjects,
     )
     programme = Programme(database, StoredLedger(database))
+    enrolment = Enrolment(
+        platforms,
+        box,
+        registry,
+        adapter_kinds.module,
+        contexts.get,
+        loading.platforms,
+        lambda new, others: refuse_conflict(new, others, entities),
+    )
     house = House(
         settings=settings,
         database=database,
         registry=registry,
-        enrolment=Enrolment(
-            platforms,
-            box,
-            registry,
-            adapter_kinds.module,
-            contexts.get,
-            loading.platforms,
-            lambda new, others: refuse_conflict(new, others, entities),
-        ),
+        enrolment=enrolment,
+        looking=Looking(registry.sources, enrolment.probe_later),
         callers=callers,
         contexts=contexts,
         shelf=shelf,
@@ -294,12 +298,6 @@ def _sequencer(settings: Settings, home: Path, url: str) -> Sequencer:
     return Sequencer(url, origin, lambda: keys.ledger_seeds(settings.ledger_key, home))
 
 
-def _unproven(platform: Platform) -> bool:
-    """It was not verified, or it held nothing when it was, so that nothing could be."""
-    probe = platform.probe
-    return platform.state is PlatformState.UNVERIFIED or (probe is not None and probe.ok and not probe.sample)
-
-
 def _periodics(house: House) -> tuple[Periodic, ...]:
     """What a process that serves does beside its requests."""
     database = house.database
@@ -308,6 +306,7 @@ def _periodics(house: House) -> tuple[Periodic, ...]:
         Periodic("roll-up", partial(roll_up, database), _ROLL_UP_SECONDS),
         house.courier.periodic,
         *house.catalogue.periodics,
+        Periodic("newcomers", house.looking.at_newcomers, _NEWCOMERS_SECONDS),
         Periodic("platforms", partial(_look_after, house), house.settings.probe_interval_s),
         Periodic("upkeep", partial(_keep_up, database), _UPKEEP_SECONDS),
     )
@@ -317,9 +316,7 @@ async def _look_after(house: House) -> None:
     """Look again at platforms that are not verified, and let go of registrations that have ended."""
     await house.services.used(house.callers.used())
     await house.enrolment.remove_expired()
-    for source in house.registry.sources():
-        if source.network and source.breaker.closed and _unproven(source.platform):
-            house.enrolment.probe_later(source.id)
+    house.looking.at_unproven()
 
 
 async def _keep_up(database: Database) -> None:

@@ -27,6 +27,7 @@ from adapters.ngsi_ld.translate import (
     pushdown,
     read_link,
     to_ask,
+    types_in,
     with_page,
 )
 from adapters.status import raise_for_status
@@ -77,6 +78,8 @@ class NgsiLdAdapter:
         self._unresolvable: dict[str, float] = {}
         self._understood: set[str] = set()
         self._types = _known_types(platform)
+        # who knows how it is called in Via (clause 5.15) knows the parameter local, which came before
+        self._limits_itself = probe is not None and bool(probe.alias)
         offers = offered(platform.distribution.operations)
         self._by_batch = "queryEntity" not in offers and "queryBatch" in offers
         self._maps = "createEntityMapQueryEntity" in offers and not self._by_batch
@@ -342,22 +345,14 @@ class NgsiLdAdapter:
     # --- the rest of the contract ---------------------------------------------------------------------------------
 
     async def types(self, ctx: SourceContext) -> tuple[str, ...]:
-        answer = await self.get(f"{self.root}{self.prefix}/types", CORE, ctx)
+        alone = ctx.alone and self._limits_itself
+        local = "?local=true" if alone or self.platform.distribution.local_only else ""
+        answer = await self.get(f"{self.root}{self.prefix}/types{local}", CORE, ctx)
         if answer.status == 404:
             raise SourceNotFound("it has no /types")
         raise_for_status(answer)
-        try:
-            listed = orjson.loads(answer.body)
-        except orjson.JSONDecodeError:
-            raise BadUpstream("its list of types is not JSON") from None
-        names = listed.get("typeList", []) if isinstance(listed, dict) else listed
-        if not isinstance(names, list):
-            raise BadUpstream("its list of types has no typeList")
-        texts = [
-            n if isinstance(n, str) else n.get("typeName") or n.get("id") for n in names if isinstance(n, str | dict)
-        ]
-        found = tuple(sorted({CORE.expand(t) for t in texts if isinstance(t, str)}))
-        if not any(p.type for p in self.platform.coverage.entities):
+        found = types_in(answer.body)
+        if not alone and not any(p.type for p in self.platform.coverage.entities):
             self._types = found
         return found
 

@@ -2,6 +2,9 @@
 
 A filter is verified by a question whose only true answer is "nothing", asked where there is something to give: a
 platform that ignores the filter gives itself away. What is not verified is filtered here.
+
+A gateway of our own kind is asked for what it holds itself (`local=true`): where gateways register each other, each
+question of a probe would go on to all of them.
 """
 
 from __future__ import annotations
@@ -15,9 +18,10 @@ from urllib.parse import quote
 import orjson
 
 from adapters.contract import SourceContext
+from adapters.ngsi_ld.translate import types_in
 from adapters.status import raise_for_status
 from adapters.upstream import Answer
-from schemas.errors import BadUpstream, SourceError, SourceNotFound, SourceUnsupported
+from schemas.errors import BadUpstream, SourceError, SourceNotFound
 from schemas.ngsi_ld.context import CORE
 from schemas.ngsi_ld.model import ENTITY_MEMBERS
 from schemas.platform import ProbeResult
@@ -28,6 +32,11 @@ if TYPE_CHECKING:
 _NONSENSE = "https://kakehashi.invalid/probe/DoesNotExist"
 _NOTHING = "kakehashiProbeDoesNotExist"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_OURS = "Kakehashi"
+_OUR_FILTERS = frozenset(
+    {"type", "id", "idPattern", "q", "q-iri", "geo", "attrs", "limit", "pages", "count", "order", "temporal"}
+)
+"""What our own kind applies, to what its sources give it as well: where it holds nothing, nothing could be seen."""
 _NOWHERE = "georel=near%3BmaxDistance%3D%3D1&geometry=Point&coordinates=[-123.393333,-48.876667]"
 
 
@@ -38,8 +47,11 @@ class _Talk:
         self.adapter = adapter
         self.ctx = ctx
         self.base = adapter.root + adapter.prefix
+        self.alone = False
 
     async def ask(self, path: str) -> Answer:
+        if self.alone:
+            path += ("&" if "?" in path else "?") + "local=true"
         return await self.adapter.get(self.base + path, CORE, self.ctx)
 
     async def entities(self, query: str) -> list[dict[str, Any]] | None:
@@ -83,18 +95,16 @@ async def probe(adapter: NgsiLdAdapter, ctx: SourceContext) -> ProbeResult:
 
 
 async def _probe(talk: _Talk, now: datetime) -> ProbeResult:
-    adapter, ctx = talk.adapter, talk.ctx
+    adapter = talk.adapter
     findings: list[str] = []
+    alias, software = await _identity(talk)
+    talk.alone = software == _OURS
     first = await talk.ask("/types")
     sent_at = first.headers.get("date")
-    listed: tuple[str, ...] = ()
     if first.status == 404:
         raise SourceNotFound(f"there is no NGSI-LD API at {adapter.prefix or 'this path'} (404)", field="endpoint")
     raise_for_status(first)
-    try:
-        listed = await adapter.types(ctx)
-    except (SourceNotFound, SourceUnsupported):
-        findings.append("It does not list its entity types.")
+    listed = types_in(first.body)
     covered = [p.type for p in adapter.platform.coverage.entities if p.type is not None]
     types = listed or tuple(covered)
     offset = _clock_offset(sent_at, now)
@@ -108,13 +118,15 @@ async def _probe(talk: _Talk, now: datetime) -> ProbeResult:
             sample = len(rows)
             verified, limit = await _verify(talk, type_, rows, counted)
             break
-    if await _temporal(talk):
+    if talk.alone:
+        verified |= {"temporal", "order"} if sample else _OUR_FILTERS
+    elif await _temporal(talk):
         verified.add("temporal")
     server = first.headers.get("server", "")
     if server.startswith("kakehashi") and sample:
         verified.add("order")
     findings.insert(0, f"It answers as an NGSI-LD broker and holds {len(types)} entity type(s).")
-    if sample:
+    if verified >= {"type", "id", "q"} or sample:
         missing = sorted({"type", "id", "q", "geo", "attrs", "limit"} - verified)
         findings.append(
             "It applies every filter that we rely on."
@@ -139,19 +151,23 @@ async def _probe(talk: _Talk, now: datetime) -> ProbeResult:
         sample=sample,
         findings=tuple(findings),
         probed_at=_iso(now),
-        alias=await _alias(talk),
+        alias=alias,
     )
 
 
-async def _alias(talk: _Talk) -> str:
-    """How it calls itself in Via (clause 5.15.1); empty if it does not say."""
+async def _identity(talk: _Talk) -> tuple[str, str]:
+    """How it calls itself in Via, and what it is (clauses 5.15.1, 5.2.40); empty where it does not say."""
     try:
         answer = await talk.ask("/info/sourceIdentity")
         told = orjson.loads(answer.body) if answer.status == 200 else None
     except (SourceError, orjson.JSONDecodeError):
-        return ""
-    alias = told.get("contextSourceAlias") if isinstance(told, dict) else None
-    return alias if isinstance(alias, str) and len(alias) <= 200 and alias.isprintable() else ""
+        return "", ""
+    if not isinstance(told, dict):
+        return "", ""
+    alias, extras = told.get("contextSourceAlias"), told.get("contextSourceExtras")
+    software = extras.get("software") if isinstance(extras, dict) else None
+    named = isinstance(alias, str) and len(alias) <= 200 and alias.isprintable()
+    return (str(alias), str(software)) if named else ("", "")
 
 
 async def _sample(talk: _Talk, type_: str) -> tuple[list[dict[str, Any]], int | None]:
@@ -181,7 +197,8 @@ async def _verify(
         found = await talk.entities(f"{base}&idPattern={quote(_pattern(rows[0]['id']), safe='')}&limit=2")
         if found is not None and [r["id"] for r in found] == [rows[0]["id"]]:
             verified.add("idPattern")
-    if await talk.entities("idPattern=.%2A&limit=1"):
+    # with local=true a question needs nothing that selects, which does not hold without
+    if not talk.alone and await talk.entities("idPattern=.%2A&limit=1"):
         verified.add("untyped")
     verified |= await _verify_q(talk, base, rows[0])
     if await talk.filters(f"{base}&{_NOWHERE}&limit=2") and await _finds_by_geo(talk, base, rows):

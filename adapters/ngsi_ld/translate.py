@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
+import orjson
 
 from schemas.capability import Capabilities, Pushdown, Residual
-from schemas.errors import InvalidRequest
-from schemas.ngsi_ld.context import Context, core_of, differing_terms
+from schemas.errors import BadUpstream, InvalidRequest
+from schemas.ngsi_ld.context import CORE, Context, core_of, differing_terms
 from schemas.ngsi_ld.link import parse_link_context
 from schemas.ngsi_ld.query import EntityQuery
 
@@ -221,3 +222,16 @@ def next_page(link: str | None, current: str) -> str | None:
             url = urljoin(current, target)
             return url if urlsplit(url)[:2] == urlsplit(current)[:2] else None
     return None
+
+
+def types_in(body: bytes) -> tuple[str, ...]:
+    """The types of an EntityTypeList (clause 5.2.24) or a list of EntityTypes, as IRIs. BadUpstream for else."""
+    try:
+        told = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadUpstream("its list of types is not JSON") from None
+    names = told.get("typeList", []) if isinstance(told, dict) else told
+    if not isinstance(names, list):
+        raise BadUpstream("its list of types has no typeList")
+    texts = [n if isinstance(n, str) else n.get("typeName") or n.get("id") for n in names if isinstance(n, str | dict)]
+    return tuple(sorted({CORE.expand(t) for t in texts if isinstance(t, str)}))

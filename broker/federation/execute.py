@@ -128,6 +128,8 @@ async def _ask(step: Step, ctx: SourceContext, work: Work, wait: float) -> Colle
         return collected
     tally = source.tally
     tally.asked += 1
+    if work is fetch:
+        tally.queried = True
     try:
         with Backstop(loop, ctx.deadline + _BACKSTOP_SECONDS):
             wait_again = patience(source) if source.hedge and work is fetch else None

@@ -17,7 +17,7 @@ from adapters.manifest import validate_options
 from broker.registry.describe import describe
 from broker.registry.inputs import PlatformInput, distribution, read_platform
 from broker.registry.registry import Registry
-from broker.registry.source import expired
+from broker.registry.source import BACKGROUND, expired
 from schemas.errors import AlreadyExists, BadRequestData, KakehashiError, NotFound, ProbeFailed, SourceError
 from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.patterns import compile_pattern
@@ -86,14 +86,12 @@ class Enrolment:
         return await self._seen(self.store.create(replace(platform, probe=result, state=state), sealed))
 
     async def add_unprobed(self, platform: Platform, headers: Mapping[str, str] | None = None) -> Platform:
-        """Store as "unverified" and probe in the background (registrations by NGSI-LD clients). `headers`: secret ones,
-        which become its credential."""
+        """Store as "unverified" (registrations by NGSI-LD clients): it is probed once it has been asked something, see
+        `looking`. `headers`: secret ones, which become its credential."""
         await self._refuse(platform, await self.store.all())
         sealed = self._box.seal({"kind": "headers", "headers": dict(headers)}, platform.id) if headers else None
         given = replace(platform, state=PlatformState.UNVERIFIED, probe=None)
-        stored = await self._seen(self.store.create(given, sealed))
-        self.probe_later(stored.id)
-        return stored
+        return await self._seen(self.store.create(given, sealed))
 
     def probe_later(self, platform_id: str) -> None:
         """Probe in the background and keep what was found."""
@@ -152,7 +150,7 @@ class Enrolment:
     async def change_registration(
         self, platform_id: str, made: Callable[[Platform], Platform], headers: Mapping[str, str] | None = None
     ) -> Platform:
-        """Store what `made` makes of a registration (an NGSI-LD client changed it); probed in the background.
+        """Store what `made` makes of a registration (an NGSI-LD client changed it), as `add_unprobed` does.
         `headers`: secret ones, in place of the credential; None leaves it."""
 
         async def change() -> Platform:
@@ -163,9 +161,7 @@ class Enrolment:
                 sealed = self._box.seal({"kind": "headers", "headers": dict(headers)}, changed.id) if headers else b""
             return await self._seen(self.store.update(changed, sealed))
 
-        stored = await _again(change)
-        self.probe_later(stored.id)
-        return stored
+        return await _again(change)
 
     async def remove(self, platform_id: str) -> None:
         await self.store.delete((await self.find(platform_id)).id)
@@ -232,7 +228,7 @@ class Enrolment:
         """Open an adapter for the platform and let it look."""
         loop = asyncio.get_running_loop()
         via = self._registry.via(platform.registry_tenant)
-        ctx = SourceContext(deadline=loop.time() + PROBE_SECONDS, access=access, via=via)
+        ctx = SourceContext(deadline=loop.time() + PROBE_SECONDS, access=access, via=via, conveyed=BACKGROUND)
         adapter = await self.open_adapter(platform)
         try:
             async with asyncio.timeout(PROBE_SECONDS + 1):

@@ -15,7 +15,7 @@ from broker.registry.answers import Answers, Room
 from broker.registry.breaker import Breaker
 from broker.registry.bulkhead import Bulkhead, Lag
 from broker.registry.matching import EMPTY, Judgement, SourceIndex
-from broker.registry.source import Source, conveyed_by, is_limited, is_typed_only
+from broker.registry.source import BACKGROUND, Source, conveyed_by, is_limited, is_typed_only
 from schemas.errors import KakehashiError, Retryable
 from schemas.flow import Provider
 from schemas.ngsi_ld.geometry import geometry_of, make_shape
@@ -270,7 +270,7 @@ class Registry:
         loop = asyncio.get_running_loop()
         wait = min(source.platform.timeout_ms / 1000, _TRIAL_SECONDS)
         via = self.via(source.platform.registry_tenant)
-        ctx = SourceContext(deadline=loop.time() + wait, access=source.access, via=via)
+        ctx = SourceContext(deadline=loop.time() + wait, access=source.access, via=via, conveyed=BACKGROUND, alone=True)
         try:
             async with asyncio.timeout(wait + 0.5):
                 await source.adapter.types(ctx)

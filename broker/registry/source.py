@@ -24,6 +24,8 @@ from schemas.outcome import Status
 from schemas.platform import Platform
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+BACKGROUND: Mapping[str, str] = MappingProxyType({"kakehashi-use": "batch"})
+"""Goes along with what we ask by ourselves: a gateway that is asked does not count it as somebody's use."""
 _PROCESSED = frozenset({"accept", "contenttype", "jsonldcontext", "ngsildconformance"})
 """Keys that say how to speak to a source, and are no headers (clause 4.3.6.6)."""
 
@@ -34,6 +36,8 @@ class Tally:
 
     asked: int = 0
     failed: int = 0
+    queried: bool = False
+    """It was asked for entities."""
     last_ms: float = 0.0
     last_success: datetime | None = None
     last_failure: datetime | None = None

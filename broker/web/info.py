@@ -44,6 +44,7 @@ class Info:
                 "contextSourceAlias": alias,
                 "contextSourceUptime": f"PT{int(time.monotonic() - self._began)}S",
                 "contextSourceTimeAt": now,
+                "contextSourceExtras": {"software": "Kakehashi"},
             },
         )
 

@@ -35,15 +35,17 @@ class Node(Space):
 
     def __init__(self, gateway: Gateway) -> None:
         super().__init__(gateway)
-        self._registered: list[str] = []
+        self.registered: list[str] = []
 
     @property
     def headers(self) -> dict[str, str]:
         return {"ngsild-tenant": self.tenant}
 
-    def register(self, other: Node, mode: str = "inclusive", *, at: str | None = None, **members: Any) -> str:
-        """The id of the registration, once its probe is over. By default it is for entities of type Room, and for
-        every operation. `at`: another address than the node's own."""
+    def register(
+        self, other: Node, mode: str = "inclusive", *, at: str | None = None, probed: bool = True, **members: Any
+    ) -> str:
+        """The id of the registration, with `probed` once it has been looked at. By default it is for entities of type
+        Room, and for every operation. `at`: another address than the node's own."""
         document = {
             "type": "ContextSourceRegistration",
             "endpoint": at or other.gateway.url,
@@ -56,15 +58,16 @@ class Node(Space):
         answer = self.client.post(REGISTRATIONS, json=document, headers=self.headers)
         assert answer.status_code == 201, answer.text
         made = answer.headers["location"].rpartition("/")[2]
-        self._registered.append(made)
-        self.wait(lambda: self.client.get(f"/platforms/{made}").json()["probe"] is not None, 20)
+        self.registered.append(made)
+        if probed:
+            self.client.post(f"/platforms/{made}/probe")
         return made
 
     def forget(self) -> None:
         """All registrations of this node."""
-        for made in self._registered:
+        for made in self.registered:
             self.client.delete(f"{REGISTRATIONS}/{made}", headers=self.headers)
-        self._registered.clear()
+        self.registered.clear()
 
     def send(self, method: str, path: str, body: Any = None, **params: str) -> httpx2.Response:
         return self.client.request(method, path, json=body, params=params, headers=self.headers)
@@ -83,7 +86,7 @@ class Node(Space):
     def flows(self, operation: str) -> list[Json]:
         """Those of this node's sources, of one operation."""
         found = self.client.get("/flows", params={"operation": operation, "limit": 1000}).json()
-        return [f for f in found if f["provider"]["platform"] in self._registered]
+        return [f for f in found if f["provider"]["platform"] in self.registered]
 
     def close(self) -> None:
         self.forget()

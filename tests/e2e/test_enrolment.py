@@ -290,14 +290,24 @@ def test_a_platform_is_a_registration(space: Space, source: str) -> None:
     assert counted.headers["ngsild-results-count"] == "1"
 
 
-def test_a_posted_registration_is_probed_afterwards(space: Space, source: str) -> None:
+def test_a_posted_registration_is_left_alone_until_it_is_asked(space: Space, host: Host) -> None:
+    honest, visits = NgsiLdSource([shelter(n) for n in range(3)]), list[str]()
+
+    def counting(request: Request) -> Reply:
+        visits.append(request.path)
+        return honest(request)
+
+    source = host.serve(counting).url
     answer = post(space, registration(space, source))
     assert answer.status_code == 201
     where = answer.headers["location"]
     assert space.get(where).json()["endpoint"] == source
     platform = f"/platforms/{where.rpartition('/')[2]}"
-    space.wait(lambda: space.client.get(platform).json()["state"] == "active")
+    space.wait(lambda: space.sees(platform.rpartition("/")[2]))
+    assert visits == []
     space.wait(lambda: len(space.get(type="Shelter").json()) == 3)
+    assert visits[0] == ENTITIES
+    space.wait(lambda: space.client.get(platform).json()["state"] == "active", 20)
     assert post(space, registration(space, source)).status_code == 409
     gone = space.client.delete(where, headers={"ngsild-tenant": space.tenant})
     assert gone.status_code == 204

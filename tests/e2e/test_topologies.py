@@ -189,3 +189,14 @@ def test_a_ring_of_redirects_ends(five: list[Node]) -> None:
     assert answer.status_code in (201, 502, 508), answer.text
     assert sum(node.held(ID) is not None for node in five) <= 1
     assert five[0].get(ENTITIES, type="Room").status_code == 200
+
+
+def test_a_look_at_a_gateway_goes_no_further(five: list[Node]) -> None:
+    """Probes of a chain are not sent on, and are no interactive use of who is looked at."""
+    connect(five, CHAIN[1:])
+    beyond = five[1].flows("query")
+    five[0].register(five[1])
+    looked = five[0].client.get(f"/platforms/{five[0].registered[0]}").json()
+    assert looked["probe"]["ok"] is True
+    assert {"q", "geo", "limit", "temporal"} <= set(looked["probe"]["verified"])
+    assert five[1].flows("query") == beyond == []

@@ -150,9 +150,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "createRegistration",
         "registrations",
         "Register a context source / コンテキストソースを登録する",
-        "Clause 5.9.2. Answered at once and probed in the background; makes a platform of the adapter ngsi_ld without "
-        "an area.",
-        "すぐに201を返し、検査は背後で行います。エリアなしのngsi_ldプラットフォームになります。",
+        "Clause 5.9.2. Answered at once; the source is probed once a question has gone to it. Makes a platform of the "
+        "adapter ngsi_ld without an area.",
+        "すぐに201を返します。提供元の検査は、最初に問い合わせが届いた後に行います。エリアなしのngsi_ldプラットフォームになります。",
         {201: Answer("Registered.", headers=("Location",))},
         _WRITING,
         Content("ContextSourceRegistration", example=REGISTRATION),
