@@ -115,14 +115,15 @@ class Upstream:
         headers: Mapping[str, str] | None = None,
         max_bytes: int,
         follow: int = 0,
+        method: str = "GET",
     ) -> Streamed:
         """A GET whose body is handed on while it comes: the answer's head is there, `chunks` gives the body; whoever
-        asked closes it. `ctx.deadline` is for the head. Redirects and errors as of `request`."""
+        asked closes it. `ctx.deadline` is for the head. Redirects and errors as of `request`. A HEAD has no body."""
         access, login = ctx.access, ctx.access.login
         secrets = access.headers if login is None else await login.headers(ctx.deadline)
         while True:
             origin, target = self._locate(url, access.tls)
-            data = self._head("GET", origin, target, ctx, secrets, headers, None)
+            data = self._head(method, origin, target, ctx, secrets, headers, None)
             streamed = await self._reach(origin, ctx.deadline, Streamed)
             try:
                 await streamed.begin(data, max_bytes, ctx.deadline)

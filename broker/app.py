@@ -273,7 +273,7 @@ async def _furnish(
         courier=make_courier(programme, entities, loading.wrote, upstream, box, settings.public_url),
         sequencer=sequencer,
         notifying=notifying,
-        catalogue=Catalogue(database, box, lent, registry, sample_every=settings.catalog_sample_s),
+        catalogue=Catalogue(database, box, lent, registry, settings),
         postgres=postgres,
     )
     await house.feed.start()

@@ -164,6 +164,12 @@ class Settings(BaseModel):
     catalog_sample_s: Annotated[
         int, Field(ge=5, le=86_400, description="Time between looks into live datasets, for counts and freshness")
     ] = 300
+    catalog_links_per_day: Annotated[
+        int, Field(ge=0, le=1_000_000, description="How many requests a day see whether files can be had; 0: none")
+    ] = 5_000
+    catalog_links_platforms: Annotated[
+        bool, Field(description="Look for files at the hosts of registered platforms too")
+    ] = False
     log_level: Annotated[
         str, Field(description="debug, info, warning or error", pattern="^(debug|info|warning|error)$")
     ] = "info"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+
+import msgspec
 
 from schemas.dataset import Access, Dataset
 from schemas.flow import Consumer
@@ -19,6 +22,15 @@ class Origin:
     identifier: str
 
 
+class LinkState(msgspec.Struct, frozen=True, array_like=True):
+    """What is known of a file of a dataset. `place`: of its distribution. `alive` is None where nobody can tell."""
+
+    place: int
+    alive: bool | None
+    checked: datetime
+    words: str
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A dataset with its origins, itself first; `score` of the search, `changed`: when the catalogue saw a change."""
@@ -27,12 +39,17 @@ class Hit:
     score: float
     origins: tuple[Origin, ...]
     changed: str = ""
-    broken: bool = False
-    """One of its files could not be had when somebody asked for it."""
+    links: tuple[LinkState, ...] = ()
+    """Of those of its files that were asked for."""
     cluster: str = ""
     """What the same dataset is called in whatever catalogues."""
     series: Dataset | None = None
     """The series that it belongs to, if the catalogue has it."""
+
+    @property
+    def broken(self) -> bool:
+        """One of its files can't be had."""
+        return any(link.alive is False for link in self.links)
 
 
 class AgreementState(StrEnum):

@@ -11,7 +11,7 @@ WORDS: dict[str, tuple[int, str, str]] = {
     # code: points off, Japanese, English
     "no_distribution": (40, "データ本体がない", "There is nothing to download or to query."),
     "unhealthy": (30, "提供元が応答していない", "The platform does not answer."),
-    "broken_link": (25, "ファイルを取得できなかった", "A file could not be had when it was asked for."),
+    "broken_link": (25, "ファイルを取得できない", "A file can't be had."),
     "no_licence": (25, "ライセンスの記載がない", "No licence is told."),
     "empty": (20, "データが0件", "It holds no entities."),
     "late": (15, "更新頻度どおりに更新されていない", "It was not updated as often as it promises."),

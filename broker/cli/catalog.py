@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from broker.cli import inputs
-from broker.cli.catalog_view import progress_of, show_dataset, show_hits, show_sources, show_status
+from broker.cli.catalog_view import looking, progress_of, show_dataset, show_hits, show_links, show_sources, show_status
 from broker.cli.help_view import Command, Group
 from broker.cli.session import Session, session_of
 from schemas.catalogue import CatalogueMode
@@ -116,8 +117,6 @@ def harvest(
 
     ended = session.with_house(work)
     if as_json:
-        from dataclasses import asdict
-
         session.json([asdict(status) for status in ended])
     else:
         for status in ended:
@@ -182,6 +181,42 @@ def show(
     if hit is None:
         raise NotFound("there is no such dataset in the catalogue", field="DATASET", value=dataset)
     show_dataset(session, hit, as_json=as_json)
+
+
+@app.command("links", cls=Command, help="catalog.links.help")
+def links(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="catalog.links.limit")] = 500,
+    broken: Annotated[bool, typer.Option("--broken", help="catalog.links.broken")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What hosts that need a rest have is left for later."""
+    session = session_of(context)
+    if broken:
+        rows, total = session.with_house(lambda house: house.catalogue.links.broken(None, limit=limit, offset=0))
+        if as_json:
+            session.json({"total": total, "links": [asdict(row) for row in rows]})
+        else:
+            show_links(session, rows, total)
+        return
+
+    async def work(house: House) -> dict[str, int]:
+        checker = house.catalogue.checker
+        await checker.fill()
+        looked = found = 0
+        with looking(session, min(limit, await checker.waiting())) as progress:
+            while looked < limit:
+                turn = await checker.turn(most=limit - looked, looked=progress)
+                if not turn.looked:
+                    break
+                looked, found = looked + turn.looked, found + turn.broken
+        return {"looked": looked, "broken": found, "waiting": await checker.waiting()}
+
+    counts = session.with_house(work)
+    if as_json:
+        session.json(counts)
+    else:
+        session.say("catalog.links.looked", "green", **counts)
 
 
 @app.command("remove", cls=Command, help="catalog.remove.help")

@@ -19,6 +19,7 @@ from catalog.quality import quality
 from schemas.catalogue import HarvestStatus
 
 if TYPE_CHECKING:
+    from broker.store.catalog_links import BrokenLink
     from broker.store.catalog_search import Found
 
 _STYLES = {"done": "green", "failed": "bold red", "partial": "yellow"}
@@ -58,6 +59,32 @@ def progress_of(session: Session, source: str) -> Iterator[Callable[[HarvestStat
     with Progress(*columns, console=session.err, transient=True) as bar:
         task = bar.add_task(clean(source), total=None)
         yield lambda status: bar.update(task, completed=status.seen, total=status.total)
+
+
+@contextmanager
+def looking(session: Session, total: int) -> Iterator[Callable[[bool], None]]:
+    """A bar of files that are looked for, where somebody is looking."""
+    if not session.err.is_terminal:
+        yield lambda broken: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=session.err, transient=True) as bar:
+        task = bar.add_task(session.words("catalog.links.bar"), total=total)
+        yield lambda broken: bar.advance(task)
+
+
+def show_links(session: Session, rows: Sequence[BrokenLink], total: int) -> None:
+    """The files that can't be had."""
+    if not rows:
+        session.say("catalog.links.none_broken", "dim")
+        return
+    words = session.words
+    table = Table(title=words("catalog.links.title", n=len(rows), total=total))
+    for column in ("title", "url", "words", "checked", "dataset"):
+        table.add_column(words(f"catalog.col.{column}"), overflow="fold")
+    for row in rows:
+        table.add_row(cell(row.title), cell(row.url), cell(row.words), cell(row.checked), cell(row.dataset))
+    session.out.print(table)
 
 
 def show_status(session: Session, status: HarvestStatus) -> None:

@@ -221,6 +221,8 @@ SETTINGS_JA: Mapping[str, str] = {
     "probe_interval_s": "未検証のプラットフォームを検査する間隔(秒)",
     "catalog_public": "カタログの閲覧にキーを求めない(ダウンロードを除く)",
     "catalog_max_download_bytes": "ゲートウェイ経由で取得するファイルのバイト数の上限",
+    "catalog_links_per_day": "カタログのファイルを取得できるか確かめるリクエストの1日の上限(0で確かめない)",
+    "catalog_links_platforms": "登録済みプラットフォームのホストにあるファイルも確かめる",
     "catalog_sample_s": "ライブデータセットの件数・鮮度を調べる間隔(秒)",
     "log_level": "debug、info、warning、error",
     "access_log": "失敗だけでなく全リクエストを記録する",

@@ -148,7 +148,7 @@ class Downloads:
                 await links.failed(dataset.id, place, one.download_url, e.detail)
             raise
         with contextlib.suppress(StoreUnavailable):
-            await links.alive(dataset.id, place)
+            await links.alive(dataset.id, place, one.download_url)
         return streamed
 
     async def _ask(self, dataset: Dataset, one: Distribution) -> Streamed:

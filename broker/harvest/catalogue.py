@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -16,9 +18,12 @@ from adapters.credentials.forms import access_of
 from broker.background import Periodic
 from broker.harvest.harvester import Harvester, aad
 from broker.harvest.inputs import describe_source, read_source
+from broker.harvest.links import LinkChecker
 from broker.harvest.live import LiveDatasets
 from broker.identity.secrets import SecretBox
 from broker.registry.registry import Registry
+from broker.settings import Settings
+from broker.store.catalog_judged import rejudge_daily
 from broker.store.catalog_links import CatalogLinks
 from broker.store.catalog_live import CatalogLive
 from broker.store.catalog_search import CatalogSearch
@@ -29,28 +34,41 @@ from catalog.search.fold import fold
 from schemas.catalogue import CatalogueMode, CatalogueSource
 from schemas.dataset import Dataset
 from schemas.errors import BadRequestData, KakehashiError, NotFound, ProbeFailed, SourceError
+from schemas.flow import uuid7
 
 log = structlog.get_logger(__name__)
 _CHECK_SECONDS = 30.0
 _ASK_SECONDS = 3.0
 _LOOK_SECONDS = 5.0
+_JUDGE_SECONDS = 600.0
 
 
 class Catalogue:
     """`periodics`: what runs in the background of a process that serves."""
 
     def __init__(
-        self, database: Database, box: SecretBox, services: Services, registry: Registry, *, sample_every: float
+        self, database: Database, box: SecretBox, services: Services, registry: Registry, settings: Settings
     ) -> None:
         self.sources = CatalogSources(database)
         self.search = CatalogSearch(database)
-        self.links = CatalogLinks(database)
-        self.live = LiveDatasets(registry, CatalogLive(database), sample_every=sample_every)
+        self.links = CatalogLinks(database, uuid7())
+        self.checker = LinkChecker(
+            self.links,
+            services.upstream,
+            list if settings.catalog_links_platforms else partial(_platform_hosts, registry),
+            per_day=settings.catalog_links_per_day,
+        )
+        self.live = LiveDatasets(registry, CatalogLive(database), sample_every=settings.catalog_sample_s)
         self.harvester = Harvester(database, box, services, catalogued.module)
         self.upstream = services.upstream
         self._services = services
         self._box = box
-        self.periodics = (Periodic("catalogue-harvests", self._harvest_due, _LOOK_SECONDS), self.live.periodic)
+        self.periodics = (
+            Periodic("catalogue-harvests", self._harvest_due, _LOOK_SECONDS),
+            Periodic("catalogue-quality", partial(rejudge_daily, database), _JUDGE_SECONDS),
+            self.live.periodic,
+            self.checker.periodic,
+        )
 
     async def _harvest_due(self) -> None:
         """One after the other; leases keep workers apart. One that is given up is taken up where it stopped."""
@@ -133,3 +151,9 @@ class Catalogue:
         except Exception:
             log.exception("catalogue_not_asked", source=source.id)
             return "a fault of the gateway; it is in the log"
+
+
+def _platform_hosts(registry: Registry) -> list[str]:
+    """Their owners agreed to be asked for entities, and may count who comes for what else."""
+    endpoints = (source.platform.endpoint for source in registry.sources() if source.network)
+    return sorted({(urlsplit(endpoint).hostname or "").lower() for endpoint in endpoints})

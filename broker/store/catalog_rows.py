@@ -39,8 +39,8 @@ WITH given AS (
     INSERT INTO catalog_changes (source, run, kind, dataset, identifier, title)
     SELECT source, $2::bigint, CASE WHEN added THEN 'added' ELSE 'changed' END, id, identifier, title FROM stored
     WHERE added OR $2::bigint > 0
-), asked_anew AS (
-    DELETE FROM catalog_links l USING stored WHERE l.dataset = stored.id
+), unlinked AS (
+    INSERT INTO catalog_unlinked SELECT id FROM given WHERE NOT live ON CONFLICT DO NOTHING
 )
 SELECT id, added FROM stored"""  # noqa: S608
 """Store rows and log them: $1 is `payload`, $2 the run; run 0 logs no changes, as live

@@ -9,10 +9,11 @@ from itertools import combinations
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from broker.store.database import Database
 from broker.store.text import storable
-from catalog.hit import Hit, Origin
+from catalog.hit import Hit, LinkState, Origin
 from catalog.search.fold import fold
 from catalog.search.question import Alternative, Question
 from schemas.dataset import BBox, decode
@@ -37,6 +38,7 @@ _FACET = """(SELECT '{name}' AS facet, value, count(DISTINCT cluster) AS n
 FROM (SELECT cluster, {value} AS value FROM hits) AS v WHERE value <> '' GROUP BY value ORDER BY n DESC, value
 LIMIT {most})"""
 NO_QUESTION = Question()
+_links = msgspec.json.Decoder(tuple[LinkState, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +297,9 @@ async def _hits(connection: asyncpg.Connection, rows: Sequence[asyncpg.Record]) 
         return []
     told = await connection.fetch(
         "SELECT d.id, d.document, d.changed_at, d.cluster,"
-        " EXISTS (SELECT FROM catalog_links l WHERE l.dataset = d.id) AS broken, o.ids, o.sources, o.identifiers"
+        " (SELECT json_agg(json_build_array(place, alive, checked_at AT TIME ZONE 'UTC', words) ORDER BY place)::text"
+        " FROM catalog_links l WHERE l.dataset = d.id AND checked_at IS NOT NULL) AS links,"
+        " o.ids, o.sources, o.identifiers"
         " FROM catalog_datasets d JOIN LATERAL (SELECT array_agg(id ORDER BY id) AS ids,"
         " array_agg(source ORDER BY id) AS sources, array_agg(identifier ORDER BY id) AS identifiers"
         " FROM catalog_datasets c WHERE c.cluster = d.cluster) AS o ON true WHERE d.id = ANY($1::text[])",
@@ -331,4 +335,5 @@ def _hit(row: asyncpg.Record, score: float) -> Hit:
     origins = [Origin(*three) for three in zip(row["ids"], row["sources"], row["identifiers"], strict=True)]
     origins.sort(key=lambda origin: origin.id != row["id"])
     changed = row["changed_at"].isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Hit(decode(row["document"]), round(score, 3), tuple(origins), changed, row["broken"], row["cluster"])
+    links = _links.decode(row["links"]) if row["links"] else ()
+    return Hit(decode(row["document"]), round(score, 3), tuple(origins), changed, links, row["cluster"])

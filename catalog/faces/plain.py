@@ -33,6 +33,10 @@ def shown(hit: Hit, base: str, state: AgreementState, today: date) -> dict[str, 
     made: dict[str, Any] = {"id": dataset.id, **msgspec.to_builtins(dataset)}
     judged = quality(dataset, today, broken=hit.broken)
     made["distributions"] = [_distribution(dataset, d, n, base) for n, d in enumerate(dataset.distributions)]
+    for link in hit.links:
+        if link.place < len(made["distributions"]):
+            checked = link.checked.isoformat(timespec="seconds") + "Z"
+            made["distributions"][link.place]["link"] = {"alive": link.alive, "checked": checked, "words": link.words}
     made["quality"] = {
         "score": judged.score,
         "reasons": [{"code": code, "ja": WORDS[code][1], "en": WORDS[code][2]} for code in judged.reasons],

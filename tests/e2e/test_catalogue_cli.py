@@ -70,6 +70,9 @@ def test_killed_in_the_middle_it_goes_on_and_ends_the_same(
 
     portal = Portal(packages(500), spoil=hold)
     server = host.serve(portal_with_datastore(portal))
+    for resource in (one for record in portal.records for one in record["resources"]):
+        # an address at which the portal has nothing
+        resource["url"] = f"{server.url}/files/{resource['id']}"
     options = ("--option", "page_size=25", "--option", "delay_ms=0")
     kakehashi(environment, "catalog", "add", "--id", "tokyo", "--kind", "ckan", "--endpoint", server.url, *options)
     child = subprocess.Popen([sys.executable, "-m", "broker", "catalog", "harvest", "tokyo"], env=environment)
@@ -88,6 +91,13 @@ def test_killed_in_the_middle_it_goes_on_and_ends_the_same(
     [ended] = kakehashi(environment, "catalog", "harvest", "tokyo", "--json")
     assert portal.starts[0] == 100
     assert (ended["state"], ended["seen"], ended["added"], ended["run"]) == ("done", 500, 500, 1)
+
+    # before there is a platform at that host, which is left alone from then on
+    looked = kakehashi(environment, "catalog", "links", "--limit", "1", "--json")
+    assert (looked["looked"], looked["broken"]) == (1, 1)
+    assert looked["waiting"] > 490
+    listed = kakehashi(environment, "catalog", "links", "--broken")
+    assert "404" in listed
 
     found = kakehashi(environment, "catalog", "search", "シェルター 中央区", "--json")
     dataset = found["datasets"][0]

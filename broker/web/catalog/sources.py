@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Body, Depends, Query, Request, Response
@@ -91,6 +92,20 @@ def routes(desk: Desk) -> APIRouter:
         )
         body = [{"identifier": r.identifier, "words": r.words, "run": r.run, "time": r.time.isoformat()} for r in rows]
         return JSONResponse(body, headers={"kakehashi-results-count": str(total)})
+
+    @router.get("/links", summary="Files that can't be had / 取得できないファイル")
+    async def links(
+        source: Annotated[_Text, Query(description="Only of this source")] = None,
+        limit: Annotated[_Text, Query(description="1 to 1000; 100 if not given")] = None,
+        offset: Annotated[_Text, Query(description="How many to leave out")] = None,
+    ) -> JSONResponse:
+        """In order of their datasets, with why and when that was found, by a user or by the gateway itself."""
+        if source is not None and "\0" in source:
+            raise InvalidRequest("a parameter has a NUL character", field="source")
+        rows, total = await desk.catalogue.links.broken(
+            source, limit=number(limit, "limit", 100, 1, 1000), offset=number(offset, "offset", 0, 0, 1_000_000)
+        )
+        return JSONResponse([asdict(row) for row in rows], headers={"kakehashi-results-count": str(total)})
 
     @router.get("/changes", summary="What harvests changed / 変更履歴")
     async def changes(

@@ -8,10 +8,11 @@ import pytest
 
 from adapters.ckan.translate import translate
 from adapters.testing.portal import packages
-from broker.cli.catalog_view import progress_of, show_dataset, show_hits, show_sources, show_status
+from broker.cli.catalog_view import looking, progress_of, show_dataset, show_hits, show_links, show_sources, show_status
 from broker.cli.session import Session
 from broker.demo.language import Language
 from broker.harvest.inputs import describe_source, read_source
+from broker.store.catalog_links import BrokenLink
 from broker.store.catalog_search import Found
 from catalog.hit import Hit, Origin
 from schemas.catalogue import CatalogueSource, HarvestState, HarvestStatus
@@ -30,24 +31,29 @@ def test_everything_is_shown_in_words(language: Language, word: str, capsys: Any
     show_status(session, status)
     show_hits(session, Found([HIT], 1, loose=True), as_json=False)
     show_dataset(session, HIT, as_json=False)
-    with progress_of(session, "tokyo") as progress:
+    with progress_of(session, "tokyo") as progress, looking(session, 2) as looked:
         progress(status)
+        looked(True)
+    show_links(session, [BrokenLink(DATASET.id, "tokyo", "道路", 0, "https://x.example/\x1b[31m", "404", "2026")], 7)
     out, err = capsys.readouterr()
     assert word in out
     assert "千代田区 避難所一覧" in out
     assert "egov" in out
     assert "it gave 7" in err
+    assert "https://x.example/" in out
     assert "\x1b[31m" not in out
 
 
 def test_nothing_is_said_too(capsys: Any) -> None:
     session = Session(Language.EN)
     show_sources(session, [])
+    show_links(session, [], 0)
     show_hits(session, Found([], 0), as_json=False)
     show_hits(session, Found([HIT], 1), as_json=True)
     out = capsys.readouterr().out
     assert "No catalogue is registered" in out
     assert "No dataset matches" in out
+    assert "No file is known" in out
     assert f'"{DATASET.id}"' in out
 
 

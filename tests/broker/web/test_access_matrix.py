@@ -59,6 +59,7 @@ ANY_KEY        GET /catalog/datasets/{dataset_id}
 ANY_KEY        GET /catalog/datasets/{dataset_id}/distributions/{place}/download
 ANY_KEY        GET /catalog/datasets/{dataset_id}/distributions/{place}/preview
 ANY_KEY        GET /catalog/datasets/{dataset_id}/similar
+ADMINISTRATION GET /catalog/links
 ADMINISTRATION GET /catalog/sources
 ADMINISTRATION POST /catalog/sources
 ADMINISTRATION DELETE /catalog/sources/{source_id}
