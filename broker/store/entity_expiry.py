@@ -50,7 +50,7 @@ def _left(member: Any, now: datetime, depth: int) -> Any:
         return member
     if isinstance(member, list):
         left = [one for one in (_left(one, now, depth) for one in member) if one is not None]
-        return left or None
+        return left[0] if len(left) == 1 else left or None
     end = _end(member)
     if end is not None and end <= now:
         return None

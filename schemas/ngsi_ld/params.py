@@ -29,6 +29,7 @@ MAX_LIMIT = 1000
 MAX_OFFSET = 1_000_000_000
 MAX_NAMES = 1000
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`\x00-\x1f\x7f]+")
+_NO_ATTRIBUTES = frozenset({"id", "type", "scope"})
 _RENDERING = frozenset({"options", "format", "lang", "geometryProperty", "attrs", "pick", "omit", "local"}) | {
     *("datasetId", "join", "joinLevel", "containedBy"),
 }
@@ -274,9 +275,9 @@ def _names(params: Mapping[str, str], name: str, context: Context, join: Join | 
 
 def _attributes(params: Mapping[str, str], context: Context) -> tuple[str, ...]:
     names = _names(params, "attrs", context)
-    if names and ENTITY_MEMBERS.issuperset(names):
+    if not _NO_ATTRIBUTES.isdisjoint(names) or (names and ENTITY_MEMBERS.issuperset(names)):
         raise BadRequestData(
-            "attrs is a list of attributes; id, type, scope and timestamps are none",
+            "attrs is a list of attributes; id, type and scope are none, and timestamps alone are not enough",
             field="attrs",
             value=params["attrs"],
             clause="5.7.2.4",

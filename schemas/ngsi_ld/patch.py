@@ -40,15 +40,12 @@ def append(entity: Entity, fragment: Fragment, *, overwrite: bool = True) -> Pat
 
 
 def update(entity: Entity, fragment: Fragment) -> Patched:
-    """Update Attributes (clause 5.6.2): a scope only replaces one that is there."""
+    """Update Attributes (clause 5.6.2): a scope only replaces one that is there, and is ignored elsewhere."""
     made, refused = _with_attributes(entity, fragment, overwrite=True)
     head = fragment.head
     add_types(made, head.types)
-    if head.scope is not None:
-        if "scope" in entity:
-            set_or_remove(made, "scope", head.scope)
-        elif head.scope != NULL:
-            refused["scope"] = "The entity has no scope that could be replaced."
+    if "scope" in entity:
+        set_or_remove(made, "scope", head.scope)
     set_or_remove(made, "expiresAt", head.expires_at)
     return Patched(made, refused)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from schemas.ngsi_ld.concise import is_instance
+from schemas.ngsi_ld.concise import is_geometry, is_instance
 from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.entity import EntityReader, without_keywords
 from schemas.ngsi_ld.entity_fragment import Instance, dataset_of, deletes
@@ -23,6 +23,9 @@ def attribute_fragment(obj: object, name: str) -> dict[str, Any]:
     given = {member: value for member, value in without_keywords(obj).items() if member != "@context"}
     if not given:
         raise bad(name, "the fragment is empty", None, "5.6.4")
+    if is_geometry(given):
+        # the concise form of a GeoProperty (clause 4.5.2.3)
+        return {"type": "GeoProperty", "value": given}
     return given
 
 

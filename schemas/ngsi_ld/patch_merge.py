@@ -128,12 +128,13 @@ class _Merger:
     def merged(self, old: dict[str, Any], given: Any, path: str, depth: int) -> dict[str, Any]:
         """A stored instance with what was sent; not checked yet."""
         holder = VALUE_MEMBER[old["type"]]
-        if not self.is_part(given):
+        part = self.is_part(given) or self.is_inner(given, old)
+        if not part:
             made = {**old, holder: self.value(old, holder, given, path)}
         else:
             made = self.with_members(old, holder, without_keywords(given), path, depth)
         observed = self.how.observed_at
-        if observed is not None and "observedAt" in old and not (self.is_part(given) and "observedAt" in given):
+        if observed is not None and "observedAt" in old and not (part and "observedAt" in given):
             made["observedAt"] = observed
         return made
 
@@ -148,6 +149,12 @@ class _Merger:
             or is_instance_by_keyword(given)
             or ("type" not in given and not _MARKS.isdisjoint(given))
         )
+
+    def is_inner(self, given: Any, old: dict[str, Any]) -> bool:
+        """Whether it has nothing but sub-attributes: such that are there, or that show what they are."""
+        if self.how.simplified or not isinstance(given, dict) or not given or "type" in given:
+            return False
+        return all(_attribute(one) or self.how.context.expand(str(name)) in old for name, one in given.items())
 
     def with_members(
         self, old: dict[str, Any], holder: str, given: dict[str, Any], path: str, depth: int
@@ -191,6 +198,10 @@ class _Merger:
         if isinstance(value, list):
             return [self.term(one) if isinstance(one, str) else one for one in value]
         return self.how.context.expand(value) if isinstance(value, str) and value != NULL else value
+
+
+def _attribute(given: Any) -> bool:
+    return isinstance(given, dict) and "type" in given and is_instance(given)
 
 
 def _wrapped(given: Any) -> bool:

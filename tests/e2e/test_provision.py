@@ -79,7 +79,9 @@ def test_what_is_left_as_it_was_is_told(local: Local) -> None:
     assert [one["attributeName"] for one in told["notUpdated"]] == [VOCAB + "a"]
     assert told["notUpdated"][0]["reason"]
     assert local.get(uri)["a"]["value"] == 1
-    assert local.ask("PATCH", f"{ENTITIES}/{uri}/attrs", {"scope": "/x"}).status_code == 207
+    # clause 5.6.2.4: a scope that replaces none is ignored
+    assert local.ask("PATCH", f"{ENTITIES}/{uri}/attrs", {"scope": "/x"}).status_code == 204
+    assert "scope" not in local.get(uri)
 
 
 def test_deleting_attributes(local: Local) -> None:
@@ -167,6 +169,8 @@ def test_what_is_wrong_is_said_and_changes_nothing(local: Local) -> None:
         ("POST", BATCH + "merge", [{"id": uri, "type": "T"}, None], {}, 400),
         ("POST", BATCH + "upsert", [{"id": uri, "type": "T"}], {"options": "replace,update"}, 400),
         ("POST", BATCH + "update", [1], {}, 400),
+        ("POST", BATCH + "merge", [{"id": uri, "a": 2}], {"options": "noOverwrite"}, 400),
+        ("POST", BATCH + "merge", [{"id": uri, "a": 2}], {"observedAt": "now"}, 400),
         ("POST", ENTITIES, {"id": "urn:x:1", "type": "type"}, {}, 400),
         ("POST", ENTITIES, {"id": "urn:x:\u202e1", "type": "T"}, {}, 400),
         ("POST", ENTITIES, {"id": "urn:x:\u200b1", "type": "T"}, {}, 400),

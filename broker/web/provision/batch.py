@@ -19,7 +19,7 @@ from broker.web.provision.calls import Writer, options_of, passed, selected
 from broker.web.provision.entities import merging
 from broker.web.provision.shares import JSON
 from schemas.errors import AlreadyExists, BadRequestData, InvalidRequest, KakehashiError
-from schemas.ngsi_ld.context import Context
+from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.entity import parse_entity, without_keywords
 from schemas.ngsi_ld.entity_fragment import parse_fragment
 from schemas.ngsi_ld.names import is_uri
@@ -101,6 +101,8 @@ class Batches:
     async def merge(self, call: Call) -> Reply:
         """`POST /ngsi-ld/v1/entityOperations/merge` (clause 6.31.3.1)."""
         params = self._writer.begin(call, "format", "options", "lang", "observedAt")
+        # what is wrong with the parameters is wrong with all of it
+        merging(params, CORE)
 
         def prepare(item: _Item, given: Entity, context: Context) -> Decide:
             how = merging(params, context)
