@@ -19,6 +19,7 @@ from schemas.capability import Pushdown
 from schemas.ngsi_ld.temporal import Form, TemporalQuery
 from schemas.ngsi_ld.temporal_filter import named, passes, selected
 from schemas.ngsi_ld.temporal_merge import Chapter, History, Share, directed, latest
+from schemas.ngsi_ld.temporal_older import amended
 from schemas.ngsi_ld.temporal_view import Entity, Point, Range, cut, present
 from schemas.outcome import Outcome, Status
 from schemas.platform import Mode
@@ -91,9 +92,10 @@ def shown(
     query: TemporalQuery,
     until: datetime | None,
     page: int,
-) -> tuple[list[Entity], Range | None]:
-    """As they leave, with at most `page` instances of each and nothing later than `until`, and which range of time that
-    is if it is not everything. `absent`: attributes that may have no instance on this page, with their types."""
+) -> tuple[list[Entity], Range | None, bool]:
+    """As they leave, with at most `page` instances of each and nothing later than `until`, which range of time that is
+    if it is not everything, and whether an earlier version of the specification changed it. `absent`: attributes that
+    may have no instance on this page, with their types."""
     window = query.window
     only, hidden = ({named(query, name) for name in names} for names in (query.shown, query.omit))
     seen = {
@@ -107,11 +109,14 @@ def shown(
         if partial is None and until is not None:
             partial = _range(points, query, until)
     made = []
+    altered = False
     for history in histories:
         name = history.head.id
         without = _absent(history, absent.get(name, ()), only, hidden) if partial else ()
-        made.append(present(history.head, points[name], without, query))
-    return [one for one in made if one], partial
+        head, rows, changed = amended(history.head, points[name], query)
+        made.append(present(head, rows, without, query))
+        altered = altered or changed
+    return [one for one in made if one], partial, altered
 
 
 def _range(points: Mapping[str, Sequence[Point]], query: TemporalQuery, until: datetime) -> Range:

@@ -191,7 +191,7 @@ class FederatedEvolutions:
         histories = [everything[name] for name in page if name in everything]
         absent = {} if here is None else await self._reads.absent(tenant, page, query)
         until = bound([chapter, *(c for one in gathered for c in one.chapters)], query)
-        entities, partial = shown(histories, absent, query, until, self._reads.page)
+        entities, partial, altered = shown(histories, absent, query, until, self._reads.page)
         given = frozenset(page)
         for one in gathered:
             one.credit(given)
@@ -202,7 +202,7 @@ class FederatedEvolutions:
             local.outcome.entities = len(given.intersection(local.ids()))
             collected.append(local)
         count = len(ids) if query.count else None
-        return Answered(Evolved(entities, partial, count, len(ids) > end and entity is None), collected, ids)
+        return Answered(Evolved(entities, partial, count, len(ids) > end and entity is None, altered), collected, ids)
 
     async def _read(
         self, here: Source | None, tenant: str, heads: Sequence[Head], query: TemporalQuery, *, whole: bool

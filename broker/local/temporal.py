@@ -11,6 +11,7 @@ from schemas.errors import NotFound, TooManyResults
 from schemas.ngsi_ld.temporal import Form, TemporalQuery, Window
 from schemas.ngsi_ld.temporal_filter import looked_at, named, passes, selected
 from schemas.ngsi_ld.temporal_merge import Chapter, History
+from schemas.ngsi_ld.temporal_older import amended
 from schemas.ngsi_ld.temporal_scope import bounded
 from schemas.ngsi_ld.temporal_view import Head, Point, Range, cut, present
 
@@ -23,12 +24,14 @@ _BATCH: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Evolved:
-    """An answer. `range` is set if it has not all instances, `more` if entities come after these."""
+    """An answer. `range` is set if it has not all instances, `more` if entities come after these, `altered` if it tells
+    less or otherwise, for an earlier version of the specification."""
 
     entities: list[dict[str, Any]]
     range: Range | None = None
     count: int | None = None
     more: bool = False
+    altered: bool = False
 
 
 class TemporalReads:
@@ -59,7 +62,7 @@ class TemporalReads:
         else:
             heads, count = await self._filtered(tenant, query)
         found = await self._present(tenant, heads[: query.limit], query)
-        return Evolved(found.entities, found.range, count, len(heads) > query.limit)
+        return replace(found, count=count, more=len(heads) > query.limit)
 
     # --- a share of what several sources have ------------------------------------------------------------------------
 
@@ -121,8 +124,9 @@ class TemporalReads:
                 points, partial = cut(points, query.window, self._most)
             if partial is not None:
                 absent = await self._reads.attributes(tenant, ids, query.window, _shown(query))
-        made = [present(head, points[head.id], absent.get(head.id, ()), query) for head in heads]
-        return Evolved([one for one in made if one], partial)
+        older = [amended(head, points[head.id], query) for head in heads]
+        made = [present(head, rows, absent.get(head.id, ()), query) for head, rows, _ in older]
+        return Evolved([one for one in made if one], partial, altered=any(changed for _, _, changed in older))
 
     async def _page(self, tenant: str, ids: Sequence[str], query: TemporalQuery) -> dict[str, list[Point]]:
         found = await self._reads.instances(tenant, ids, query.window, _shown(query), limit=self._most + 1)
@@ -192,7 +196,7 @@ class TemporalReads:
             after = heads[-1].id
 
 
-_HEAD = frozenset({"id", "type", "createdAt", "modifiedAt"})
+_HEAD = frozenset({"id", "type", "createdAt", "modifiedAt", "deletedAt"})
 
 
 def there(found: Evolved, entity: str, query: TemporalQuery) -> Evolved:

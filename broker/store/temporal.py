@@ -14,6 +14,7 @@ from broker.store.temporal_rows import body_text, copy, row, write
 from broker.store.text import require_key, storable
 from schemas.errors import NotFound
 from schemas.ngsi_ld.temporal import Instance
+from schemas.ngsi_ld.temporal_entity import ended
 
 _WHERE = "tenant = $1 AND entity = $2"
 _SAME = """
@@ -39,7 +40,7 @@ class Evolutions:
         """
         require_key(tenant, "NGSILD-Tenant")
         now = _now()
-        kept = {_key(one) or n: one for n, one in enumerate(instances)}
+        kept = {_key(one) or n: ended(one, now) for n, one in enumerate(instances)}
         rows = [row(tenant, entity, one, now) for one in kept.values()]
         async with self._database.transaction() as connection:
             if not create:
@@ -87,6 +88,7 @@ class Evolutions:
     async def replace_instance(self, tenant: str, entity: str, attribute: str, name: UUID, new: Instance) -> None:
         """Keeps createdAt and the instanceId (clause 5.6.14). NotFound."""
         now = _now()
+        new = ended(new, now)
         async with self._database.transaction() as connection:
             await _require(connection, tenant, entity)
             done = await connection.execute(

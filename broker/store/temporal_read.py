@@ -73,12 +73,12 @@ class EvolutionReads:
         if not sql.possible:
             return []
         statement = (
-            f"SELECT e.id, e.types, e.created_at, e.modified_at FROM temporal_entities e WHERE {sql.text}"  # noqa: S608
+            f"SELECT e.id, e.types, e.created_at, e.modified_at, e.deleted_at FROM temporal_entities e WHERE {sql.text}"  # noqa: S608
             f" ORDER BY e.id {'DESC' if descending else ''} LIMIT {sql.add(limit)} OFFSET {sql.add(offset)}"
         )
         async with self._database.connection() as connection:
             rows = await connection.fetch(statement, *sql.arguments)
-        return [Head(r["id"], tuple(r["types"]), r["created_at"], r["modified_at"]) for r in rows]
+        return [Head(name, tuple(types), *times) for name, types, *times in rows]
 
     async def count(self, tenant: str, which: Which, window: Window) -> int:
         """How many `heads` gives without a limit."""

@@ -30,15 +30,17 @@ async def record(connection: asyncpg.Connection, tenant: str, written: Sequence[
     if not written:
         return
     heads: dict[str, tuple[str, ...]] = {}
+    gone: set[str] = set()
     rows = []
     for one in written:
         entity = one.before if one.after is None else one.after
         made = list(changed(one.before, one.after, one.now))
-        if entity is not None and (made or one.before is None):
+        if entity is not None and (made or one.before is None or one.after is None):
             heads[one.id] = types_of(entity)
+            (gone.add if one.after is None else gone.discard)(one.id)
             rows += [row(tenant, one.id, instance, one.now) for instance in made]
     if heads:
-        await write(connection, tenant, sorted(heads.items()), rows, written[0].now)
+        await write(connection, tenant, sorted(heads.items()), rows, written[0].now, gone=gone)
 
 
 def changed(before: Entity | None, after: Entity | None, now: datetime) -> Iterator[Instance]:
@@ -57,8 +59,8 @@ def deletion(attribute: str, dataset: str, kind: str, now: datetime) -> Instance
 
 
 def scope_deletion(now: datetime) -> Instance:
-    """Likewise of a scope: it is empty."""
-    return Instance("scope", "", None, now, {"type": "Property", "value": []})
+    """Likewise of a scope."""
+    return Instance("scope", "", None, now, {"type": "Property", "value": null_of("Property")})
 
 
 def _attribute(name: str, old: dict[str, Entity], new: dict[str, Entity], now: datetime) -> Iterator[Instance]:

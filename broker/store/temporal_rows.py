@@ -22,10 +22,12 @@ COLUMNS = (
 Row = tuple[str, str, str, str, UUID, datetime, datetime | None, datetime, datetime, datetime | None, str]
 
 _HEAD = """
-INSERT INTO temporal_entities AS t (tenant, id, types, created_at, modified_at)
-SELECT $1, id, ARRAY(SELECT jsonb_array_elements_text(types)), $4, $4
+INSERT INTO temporal_entities AS t (tenant, id, types, created_at, modified_at, deleted_at)
+SELECT $1, id, ARRAY(SELECT jsonb_array_elements_text(types)), $4, $4,
+    CASE WHEN id = ANY($5::text[]) THEN $4::timestamptz END
 FROM unnest($2::text[], $3::jsonb[]) AS given (id, types)
-ON CONFLICT (tenant, id) DO UPDATE SET modified_at = excluded.modified_at, types =
+ON CONFLICT (tenant, id) DO UPDATE SET modified_at = excluded.modified_at,
+    deleted_at = CASE WHEN $5::text[] IS NULL THEN t.deleted_at ELSE excluded.deleted_at END, types =
     CASE WHEN t.types @> excluded.types THEN t.types
     ELSE ARRAY(SELECT DISTINCT unnest(t.types || excluded.types) ORDER BY 1) END
 RETURNING xmax = 0 AS fresh"""
@@ -69,9 +71,12 @@ async def write(
     heads: Sequence[tuple[str, Collection[str]]],
     rows: Iterable[Row],
     now: datetime,
+    *,
+    gone: Collection[str] | None = None,
 ) -> list[bool]:
     """Add instances to the evolutions of `heads` (ids in order, each once, with their types), making those that are
-    not there; for each whether it was made. Within the caller's transaction."""
+    not there; for each whether it was made. Within the caller's transaction. `gone`: those whose entities are no more
+    from now on, while the others are there; None: nothing is said of that."""
     for name, types in heads:
         require_key(name, "id")
         for one in types:
@@ -82,6 +87,7 @@ async def write(
         [name for name, _ in heads],
         [orjson.dumps(sorted(types)).decode() for _, types in heads],
         now,
+        None if gone is None else sorted(gone),
     )
     await copy(connection, rows)
     return [one["fresh"] for one in made]

@@ -11,11 +11,12 @@ from broker.contexts.loader import ContextLoader
 from broker.contexts.shelf import CORE_URLS, PATH, Shelf, own_id
 from broker.store.contexts import Kind, StoredContext
 from broker.web.endpoint import Call, Reply
-from broker.web.negotiation import PLAIN, body_media, choose
+from broker.web.negotiation import PLAIN, Media, choose
 from broker.web.protocol import LOCATION
 from broker.web.reading import Reader, base_url, read_json, tenant
 from schemas.errors import BadRequestData, InvalidRequest, NotFound, OperationNotSupported
 from schemas.ngsi_ld.context import build, core_of, references
+from schemas.ngsi_ld.names import is_uri
 
 MAX_BYTES: Final = 1_000_000
 """Of one hosted @context."""
@@ -37,7 +38,8 @@ class StoredContexts:
         self._reader.callers.administer(call.headers)
         self._parameters(call, ())
         space = tenant(call)
-        body_media(call.header(b"content-type") or "")
+        if call.body_media is Media.JSONLD:
+            self._reader.refuse_link(call)
         document = read_json(await call.body(min(MAX_BYTES, self._reader.max_body_bytes)))
         if not isinstance(document, dict) or "@context" not in document:
             raise InvalidRequest("the body is a JSON object with an @context", field="@context", clause="5.13.2.3")
@@ -100,6 +102,8 @@ class StoredContexts:
         if row is not None and not _visible(row, space):
             row = None
         if reload:
+            if row is None and is_uri(_given(call)):
+                raise _unknown(call)
             if row is None or row.url is None:
                 raise BadRequestData(
                     "there is no cached @context by this name to reload",

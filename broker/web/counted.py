@@ -17,7 +17,8 @@ class Counted:
     """Every answer of `app` has an `X-Request-Id` and counts in the metrics, under the first segment of its path.
 
     `names` are the segments that have a series of their own; the rest is "other", so that who asks for paths that
-    don't exist can't make series. What `app` raises after it has answered goes into the log and no further.
+    don't exist can't make series. What `app` raises after it has answered goes into the log and no further; so does,
+    without a cause, that it failed on purpose (the database is gone, a platform does not answer).
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, names: frozenset[str], *, access_log: bool = False) -> None:
@@ -49,6 +50,9 @@ class Counted:
             log.error("request_failed", request=request, route=route, status=status or 500, exc_info=e)
             if not status:
                 raise
+        else:
+            if status >= 500:
+                log.error("request_failed", request=request, route=route, status=status)
         finally:
             took = time.perf_counter() - began
             self._metrics.request(route, status or 500, took)

@@ -17,9 +17,9 @@ import structlog
 
 from broker.registry.tenants import Tenants
 from broker.web.metrics import Metrics
-from broker.web.negotiation import Media, conformant
+from broker.web.negotiation import Media, body_media, conformant
 from broker.web.problems import media_of, problem
-from schemas.errors import BadRequestData, BodyTooLarge, NoSuchTenant, NotFound
+from schemas.errors import BadRequestData, BodyTooLarge, NoSuchTenant, NotFound, OperationNotSupported
 from schemas.flow import uuid7
 
 log = structlog.get_logger("kakehashi.request")
@@ -43,6 +43,11 @@ class Call(msgspec.Struct):
     def path(self) -> dict[str, str]:
         found: dict[str, str] = self.scope.get("path_params", {})
         return found
+
+    @property
+    def body_media(self) -> Media:
+        """Of its body; errors as of `negotiation.body_media`."""
+        return body_media(self.header(b"content-type") or "", patch=self.scope["method"] == "PATCH")
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
@@ -135,6 +140,11 @@ class Endpoint:
         elif scope["path"].endswith("\n"):
             # routes are found by regular expressions, whose end is before a last line break, too
             reply = call.problem(NotFound("no path ends in a line break", field="path", value=scope["path"]))
+        elif b"ngsild-snapshot" in call.headers:
+            # what is there now would be told, or changed, in the place of what was meant
+            reply = call.problem(
+                OperationNotSupported("there are no snapshots here", field="NGSILD-Snapshot", clause="6.3.22")
+            )
         else:
             try:
                 if self._prepare is not None:

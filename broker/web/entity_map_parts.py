@@ -24,6 +24,7 @@ PATH = "/ngsi-ld/v1/entityMaps/"
 HEADER = "ngsild-entitymap"
 OWN = ("entityMap", "entityMapLifetime")
 """Parameters that have to do with a map, not with the question."""
+OWN_SET = frozenset(OWN)
 _MONTH = timedelta(days=31)
 
 
@@ -67,6 +68,23 @@ def own_of(params: dict[str, str]) -> dict[str, str]:
     return {name: params.pop(name) for name in OWN if name in params}
 
 
+def own_in(document: Any, own: Mapping[str, str]) -> tuple[Any, dict[str, str]]:
+    """A Query document without the members that have to do with a map, and these beside `own` (clause 5.2.23)."""
+    if not isinstance(document, dict) or OWN_SET.isdisjoint(document):
+        return document, dict(own)
+    said = dict(own)
+    for name in OWN:
+        given = document.get(name)
+        if isinstance(given, bool) and name == "entityMap":
+            said[name] = "true" if given else "false"
+        elif isinstance(given, str) and name == "entityMapLifetime":
+            said[name] = given
+        elif name in document:
+            what = "true or false" if name == "entityMap" else "a duration"
+            raise BadRequestData(f"{name} is {what}", field=name, clause="5.2.23")
+    return {name: value for name, value in document.items() if name not in OWN_SET}, said
+
+
 def same_question(stored: StoredMap, asked: bytes, named: str | None) -> None:
     """Raises BadRequestData if the map was made by another question."""
     if stored.digest != asked:
@@ -104,6 +122,15 @@ def digest(params: Mapping[str, Any], context: Context, free: frozenset[str]) ->
     """Of what makes the question: the pages of a map ask the same one, but for what is `free`."""
     question = [sorted((n, v) for n, v in params.items() if n not in free), context.url]
     return sha256(orjson.dumps(question)).digest()
+
+
+def posed(given: Mapping[str, str], document: Any) -> dict[str, Any]:
+    """The parameters of a question that was put in a body, as `digest` takes them: with one selector of entities it is
+    the same as in the URI."""
+    entities = document.get("entities") if isinstance(document, dict) else None
+    if isinstance(entities, list) and len(entities) == 1 and isinstance(entities[0], dict):
+        return {**given, **entities[0]}
+    return dict(given) if entities is None else {**given, "entities": entities}
 
 
 def location(stored: StoredMap) -> tuple[bytes, bytes]:

@@ -89,13 +89,13 @@ def conformant(prefer: bytes) -> list[tuple[bytes, bytes]]:
     return [] if version is None else [(b"preference-applied", b"ngsi-ld=%d.%d" % version)]
 
 
-def body_media(content_type: str) -> Media:
+def body_media(content_type: str, *, patch: bool = False) -> Media:
     """The media type of a request's body. UnsupportedMediaType (415) if it is none of ours, InvalidRequest if it is not
-    said (clause 6.3.4)."""
+    said (clause 6.3.4). Only a `patch` may be a merge patch."""
     name = content_type.partition(";")[0].strip().lower()
     if not name:
         raise InvalidRequest("a body needs a Content-Type", field="Content-Type", clause="6.3.4")
-    if name in ("application/json", "application/merge-patch+json"):
+    if name == "application/json" or (patch and name == "application/merge-patch+json"):
         return Media.JSON
     if name == "application/ld+json":
         return Media.JSONLD

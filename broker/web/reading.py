@@ -12,7 +12,7 @@ from broker.contexts.loader import ContextLoader
 from broker.gateway.gateway import Envelope
 from broker.identity.callers import Caller, Callers
 from broker.web.endpoint import Call, tenant_of
-from broker.web.negotiation import ENTITIES, Media, body_media, choose
+from broker.web.negotiation import ENTITIES, Media, choose
 from schemas.errors import BadRequestData, InvalidRequest
 from schemas.idempotency import IdempotencyKey, parse_key, request_hash
 from schemas.ngsi_ld.context import CORE, Context
@@ -52,7 +52,7 @@ class Reader:
 
     async def document(self, call: Call) -> tuple[Any, Context]:
         """The JSON body and its @context (clause 6.3.5): in the Link header for JSON, in the body for JSON-LD."""
-        media = body_media(call.header(b"content-type") or "")
+        media = call.body_media
         document = read_json(await call.body(self.max_body_bytes))
         return document, await self.body_context(call, document, media)
 
@@ -67,15 +67,19 @@ class Reader:
                     clause="6.3.5",
                 )
             return await self.context(call)
-        if b"link" in call.headers and parse_link_context(call.headers[b"link"].decode("latin-1")) is not None:
-            raise BadRequestData(
-                "application/ld+json has its @context in the body, not in a Link header", field="Link", clause="6.3.5"
-            )
+        self.refuse_link(call)
         if isinstance(document, list):
             return CORE
         if embedded is None:
             raise BadRequestData("application/ld+json needs an @context", field="@context", clause="6.3.5")
         return await self.contexts.build(embedded)
+
+    def refuse_link(self, call: Call) -> None:
+        """BadRequestData if a call with JSON-LD names its @context in a Link header, too."""
+        if b"link" in call.headers and parse_link_context(call.headers[b"link"].decode("latin-1")) is not None:
+            raise BadRequestData(
+                "application/ld+json has its @context in the body, not in a Link header", field="Link", clause="6.3.5"
+            )
 
     async def addressed(self, call: Call, context: Context) -> Context:
         """The context with an address for the Link header of an answer: an inline one is stored, once for all who send

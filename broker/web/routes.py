@@ -145,7 +145,7 @@ def assemble(parts: Parts) -> list[BaseRoute]:
         *served(f"{one}/attrs", "attributes", attribute),
         *served(f"{one}/attrs/{{attr_id:path}}", "attribute", attribute),
         *served(one, "entity", entity),
-        *route(f"{ngsi}/entityMaps", "entity-maps", GET=maps.create),
+        *route(f"{ngsi}/entityMaps", "entity-maps", GET=maps.create, POST=by_post.create_map),
         *route(
             f"{ngsi}/entityMaps/{{map_id:path}}", "entity-map", GET=maps.retrieve, PATCH=maps.update, DELETE=maps.delete
         ),

@@ -12,7 +12,7 @@ Version: TypeAlias = tuple[int, int]
 """Major, minor."""
 
 CURRENT: Final[Version] = (1, 9)
-_SINGLE: Final[Version] = (1, 3)
+SINGLE: Final[Version] = (1, 3)
 """Before it an entity has one type, and an attribute one instance."""
 _ENTITY: Final[Mapping[str, Version]] = {"expiresAt": (1, 9), "scope": (1, 4)}
 _MEMBERS: Final[Mapping[str, Version]] = {
@@ -48,7 +48,7 @@ def older(entity: Entity, version: Version) -> Entity:
             if version < _ENTITY.get(name, version):
                 changed = True
                 continue
-            kept = member[0] if name == "type" and version < _SINGLE and isinstance(member, list) and member else member
+            kept = member[0] if name == "type" and version < SINGLE and isinstance(member, list) and member else member
         else:
             kept = _older_attribute(member, version, 0)
         made[name] = kept
@@ -60,7 +60,7 @@ def _older_attribute(member: Any, version: Version, depth: int) -> Any:
     if depth > DEPTH:
         return member
     if isinstance(member, list):
-        if version < _SINGLE and member:
+        if version < SINGLE and member:
             default = (one for one in member if isinstance(one, dict) and "datasetId" not in one)
             return _older_attribute(next(default, member[0]), version, depth + 1)
         rows = [_older_attribute(one, version, depth + 1) for one in member]

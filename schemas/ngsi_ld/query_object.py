@@ -47,7 +47,7 @@ def read_query_object(document: object, context: Context) -> tuple[dict[str, str
     if "geoQ" in document:
         params |= _geo(document["geoQ"])
     if "ordering" in document:
-        params |= _ordering(document["ordering"])
+        params |= ordering_params(document["ordering"])
     selectors: tuple[Selector, ...] = ()
     if "entities" in document:
         selectors = _selectors(document["entities"], context)
@@ -99,7 +99,8 @@ def _geo(given: object) -> dict[str, str]:
     return found
 
 
-def _ordering(given: object) -> dict[str, str]:
+def ordering_params(given: object) -> dict[str, str]:
+    """Of an OrderingParams (clause 5.2.43). BadRequestData names the member."""
     if not isinstance(given, dict):
         raise _bad("ordering", "it is an object", None, "5.2.43")
     found: dict[str, str] = {}

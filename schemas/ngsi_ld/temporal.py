@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from schemas.ngsi_ld.conformance import CURRENT, Version
 from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.geo import GeoQuery
 from schemas.ngsi_ld.patterns import Pattern
@@ -105,6 +106,8 @@ class TemporalQuery:
     aggregation: Aggregation | None = None
     sys_attrs: bool = False
     lang: str | None = None
+    version: Version = CURRENT
+    """What the evolutions are to conform to (clause 4.3.6.8)."""
     csf: Q | None = None
     """Only sources whose registration fits are asked (clause 4.9)."""
     local: bool = False

@@ -22,6 +22,10 @@ _DURATION = re.compile(
     r"(?:T(?:(?P<hours>[0-9]{1,6})H)?(?:(?P<minutes>[0-9]{1,7})M)?(?:(?P<seconds>[0-9]{1,9}(?:\.[0-9]{1,6})?)S)?)?)"
 )
 
+_RELATIONSHIPS: Final = frozenset({"Relationship", "ListRelationship"})
+_COUNTED: Final = _RELATIONSHIPS | {"VocabProperty"}
+"""Types whose values are URIs, which can be counted and nothing else."""
+
 Timed = tuple[datetime, Any]
 """When, and the value."""
 
@@ -98,9 +102,10 @@ def parse_duration(text: str) -> Duration:
 
 
 def aggregate(
-    values: Sequence[Timed], wanted: Aggregation, *, since: datetime | None, until: datetime | None, relationship: bool
+    values: Sequence[Timed], wanted: Aggregation, *, since: datetime | None, until: datetime | None, kind: str
 ) -> dict[str, list[list[Any]]]:
-    """Per method that fits these values: [value, start, end] for each period that has any. `values` in order of time.
+    """Per method that fits these values: [value, start, end] for each period that has any. `values` in order of time,
+    of an attribute of type `kind`.
 
     Periods begin at `since`, or at the first value. TooManyResults beyond `MAX_PERIODS`.
     """
@@ -109,7 +114,7 @@ def aggregate(
     for method in wanted.methods:
         rows: list[list[Any]] = []
         for start, end, inside in periods:
-            value = _apply(method, inside, relationship)
+            value = _apply(method, inside, kind)
             if value is not None:
                 rows.append([value, instant(start), instant(end)])
         if rows:
@@ -142,14 +147,17 @@ def _periods(
         raise BadRequestData("the periods go beyond the year 9999", field="aggrPeriodDuration") from None
 
 
-def _apply(method: str, values: list[Any], relationship: bool) -> Any:
+def _apply(method: str, given: list[Any], kind: str) -> Any:
     """None where the method does not fit any of the values (tables 4.5.19.1-1 to 3)."""
     if method == "totalCount":
-        return len(values)
+        return len(given)
     if method == "distinctCount":
-        return len({orjson.dumps(value, option=orjson.OPT_SORT_KEYS) for value in values})
-    if relationship:
+        # of Relationships their targets are counted, however many of them one instance has
+        seen = [target for value in given for target in _targets(value)] if kind in _RELATIONSHIPS else given
+        return len({orjson.dumps(value, option=orjson.OPT_SORT_KEYS) for value in seen})
+    if kind in _COUNTED:
         return None
+    values = [_untyped(value) for value in given]
     numbers = [float(value) for value in values if isinstance(value, int | float)]
     if method not in ("stddev", "sumsq"):
         numbers += [float(len(value)) for value in values if isinstance(value, list)]
@@ -160,6 +168,15 @@ def _apply(method: str, values: list[Any], relationship: bool) -> Any:
     if method in ("min", "max"):
         return _extreme(method, texts)
     return _mean_time(texts) if method == "avg" else None
+
+
+def _targets(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _untyped(value: Any) -> Any:
+    """The text of a DateTime, Date or Time that says its type (clause 4.6.3)."""
+    return value["@value"] if isinstance(value, dict) and value.keys() == {"@type", "@value"} else value
 
 
 def _extreme(method: str, texts: list[str]) -> str | None:

@@ -7,7 +7,7 @@ Beside what `entity` reads: any number of instances of one datasetId, the delete
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -55,6 +55,15 @@ class Evolution:
     instances: list[Instance]
 
 
+def ended(one: Instance, now: datetime) -> Instance:
+    """An instance whose value is null says that the attribute was deleted (clause 4.5.7): now, if it does not say
+    when."""
+    holder = VALUE_MEMBER.get(str(one.body.get("type")), "value")
+    if one.deleted_at is None and one.body.get(holder) == null_of(str(one.body.get("type"))):
+        return replace(one, deleted_at=now)
+    return one
+
+
 def null_of(kind: str) -> Any:
     """The value that a deleted instance of this kind has."""
     return {"@none": NULL} if kind == "LanguageProperty" else NULL
@@ -91,15 +100,20 @@ def parse_evolution(obj: object, *, context: Context, fragment: bool = False, li
 
 def parse_instance(name: str, obj: object, *, context: Context, limits: Limits = Limits()) -> Instance:
     """One instance of attribute `name`, in any form that `only_instance` takes."""
-    return _instance(name, only_instance(name, obj), name, context, limits)
+    one = only_instance(name, obj, context)
+    return next(_scopes(one)) if name == "scope" else _instance(name, one, name, context, limits)
 
 
-def only_instance(name: str, obj: object) -> dict[str, Any]:
-    """One instance of attribute `name` as it was sent: itself, in an array, or as the only member of an entity (clause
-    5.6.14). BadRequestData for what is no instance or several."""
-    if isinstance(obj, dict) and not is_instance(obj) and "type" not in obj:
-        inner = [value for key, value in obj.items() if key not in ENTITY_MEMBERS]
-        obj = inner[0] if len(inner) == 1 else obj
+def only_instance(name: str, obj: object, context: Context) -> dict[str, Any]:
+    """One instance of attribute `name` as it was sent: itself, in an array, or as the only attribute of an entity
+    fragment (clause 5.6.14), which may have the entity's id and type (clause 5.4). BadRequestData for what is no
+    instance, several, or one of another attribute."""
+    if isinstance(obj, dict) and not is_instance(obj):
+        inner = {key: value for key, value in obj.items() if key not in ENTITY_MEMBERS or key == name}
+        if len(inner) == 1:
+            ((key, obj),) = inner.items()
+            if context.expand(key) != context.expand(name):
+                raise bad(key, f"the instance is one of {name}", key, "5.6.14")
     if isinstance(obj, list) and len(obj) == 1:
         obj = obj[0]
     if isinstance(obj, dict):
@@ -183,6 +197,9 @@ def _deleted(given: Any, path: str) -> datetime | None:
 
 def _scopes(member: Any) -> Iterator[Instance]:
     """A plain scope, or instances of one (clause 4.5.6: a Property with nothing but temporal properties)."""
+    if _series(member) == "values" and all(isinstance(pair, list) and len(pair) == 2 for pair in member["values"]):
+        # the simplified form (clause 4.5.9)
+        member = [{"value": value, "observedAt": at} for value, at in member["values"]]
     several = member if isinstance(member, list) and any(isinstance(one, dict) for one in member) else [member]
     for at, one in enumerate(several):
         path = f"scope[{at}]" if len(several) > 1 else "scope"
@@ -190,7 +207,7 @@ def _scopes(member: Any) -> Iterator[Instance]:
         if isinstance(one, dict) and one.get("type", "Property") != "Property":
             raise bad(path, "a scope is represented as a Property", one.get("type"), "4.5.6")
         for scope in value if isinstance(value, list) else [value]:
-            if not is_scope(scope):
+            if value != NULL and not is_scope(scope):
                 raise bad(path, "a scope is like /Tokyo/Minato: names of letters, numbers and _", scope, "4.18")
         observed = one.get("observedAt") if isinstance(one, dict) else None
         if observed is not None and not is_datetime(observed):

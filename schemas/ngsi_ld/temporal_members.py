@@ -3,8 +3,7 @@ that is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -21,7 +20,7 @@ def temporal_members(name: str, value: object) -> dict[str, str]:
         raise BadRequestData(f"{name} is an object with {', '.join(sorted(_TEMPORAL))}", field=name, clause="5.2.21")
     found: dict[str, str] = {}
     for member, one in value.items():
-        if member == "lastN" and isinstance(one, int | float):
+        if member == "lastN" and isinstance(one, int | float) and not isinstance(one, bool):
             found[member] = str(one)
         elif member != "type":
             found[member] = joined(member, one) if member == "aggrMethods" else text_of(member, one)
@@ -38,12 +37,11 @@ def geo_members(value: object) -> dict[str, str]:
     }
 
 
-def ordering_text(value: object) -> str:
-    """The value of orderBy (clause 5.2.43)."""
-    orders: Sequence[Any] = value.get("orderBy", ()) if isinstance(value, dict) else ()
-    if isinstance(orders, str):
-        return orders
-    return ",".join(text_of("ordering", one) for one in orders) if isinstance(orders, list) else ""
+def flag_text(name: str, value: object) -> str:
+    """BadRequestData if it is neither true nor false."""
+    if not isinstance(value, bool):
+        raise BadRequestData(f"{name} is true or false", field=name, clause="5.2.23")
+    return "true" if value else "false"
 
 
 def text_of(name: str, value: object) -> str:

@@ -62,6 +62,7 @@ def read_history(entity: Entity, window: Window) -> History:
             tuple(sorted(types_of(entity))),
             _instant(entity, "createdAt") or min(times),
             _instant(entity, "modifiedAt") or max(times),
+            _instant(entity, "deletedAt"),
         ),
         points,
         frozenset() if window.datasets else frozenset(name for name in entity if name not in ENTITY_MEMBERS),
@@ -133,6 +134,12 @@ class _Merging:
         self._times.update(map(_slot, fresh.values()))
 
     @property
+    def _deleted_at(self) -> datetime | None:
+        """As long as one source still has the entity, it is there."""
+        ends = [head.deleted_at for head in self._heads if head.deleted_at is not None]
+        return max(ends) if len(ends) == len(self._heads) else None
+
+    @property
     def history(self) -> History:
         first = self._heads[0]
         head = replace(
@@ -140,6 +147,7 @@ class _Merging:
             types=tuple(sorted({name for head in self._heads for name in head.types})),
             created_at=min(head.created_at for head in self._heads),
             modified_at=max(head.modified_at for head in self._heads),
+            deleted_at=self._deleted_at,
         )
         return History(head, sorted(self._points.values(), key=_moment), frozenset(self._told))
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from schemas.errors import BadRequestData, InvalidRequest
+from schemas.ngsi_ld.collation import parse_collation
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.geo import GeoQuery, parse_geo
 from schemas.ngsi_ld.instants import is_datetime, read_datetime
@@ -17,10 +18,11 @@ from schemas.ngsi_ld.param_filters import csf_of
 from schemas.ngsi_ld.patterns import compile_pattern
 from schemas.ngsi_ld.projection import Parts, heads, parse_projection, paths_of
 from schemas.ngsi_ld.q import Q, parse_q
+from schemas.ngsi_ld.query_object import ordering_params
 from schemas.ngsi_ld.scope import parse_scope_query
 from schemas.ngsi_ld.temporal import Form, Selector, TemporalQuery, Window
 from schemas.ngsi_ld.temporal_aggregate import Aggregation, parse_aggregation
-from schemas.ngsi_ld.temporal_members import geo_members, joined, ordering_text, temporal_members, text_of
+from schemas.ngsi_ld.temporal_members import flag_text, geo_members, joined, temporal_members, text_of
 from schemas.ngsi_ld.types import parse_type_selection
 
 MAX_LIMIT: Final = 1000
@@ -56,7 +58,7 @@ _QUERY: Final = _RETRIEVE | {
         "geoproperty",
         "expandValues",
     ),
-    *("expandValues", "jsonKeys", "orderBy", "limit", "offset", "count", "splitEntities"),
+    *("expandValues", "jsonKeys", "orderBy", "collation", "limit", "offset", "count", "splitEntities"),
 }
 _BODY_TEXTS: Final = frozenset({"q", "csf", "scopeQ", "lang", "expandValues", "jsonKeys"})
 _BODY_LISTS: Final = frozenset({"attrs", "pick", "omit", "datasetId"})
@@ -71,6 +73,8 @@ def parse_temporal_retrieve(params: Mapping[str, str], context: Context) -> Temp
 def parse_temporal_query(params: Mapping[str, str], context: Context) -> TemporalQuery:
     """Query Temporal Evolution of Entities (clause 5.7.4)."""
     _known(params, _QUERY, "Query Temporal Evolution")
+    if params.get("type") == "*" and params.get("local") == "false":
+        raise _local_by_itself("6.18.3.2")
     selector = _selector(params.get("id"), params.get("type"), params.get("idPattern"), context)
     return _finish(params, (selector,), context)
 
@@ -78,29 +82,48 @@ def parse_temporal_query(params: Mapping[str, str], context: Context) -> Tempora
 def parse_temporal_body(body: object, params: Mapping[str, str], context: Context) -> TemporalQuery:
     """The same from a Query document (clause 5.2.23), with limit, offset, count, options, format, lang and local as
     URI parameters."""
+    given = read_temporal_body(body, params)
+    selectors = _selectors(body.get("entities"), context) if isinstance(body, dict) and "entities" in body else ()
+    return _finish(given, selectors, context)
+
+
+def read_temporal_body(body: object, params: Mapping[str, str]) -> dict[str, str]:
+    """What a Query document and the URI say, the selectors of entities apart, as the URI parameters that say the
+    same."""
     _known(params, frozenset({"limit", "offset", "count", "options", "format", "lang", "local"}), "this query")
     if not isinstance(body, dict) or body.get("type") != "Query":
         raise BadRequestData("the body is an object of type Query", field="type", clause="5.2.23")
     given = dict(params)
-    selectors: tuple[Selector, ...] = ()
     for name, value in body.items():
-        if name == "entities":
-            selectors = _selectors(value, context)
-        elif name in ("temporalQ", "aggrParams"):
+        if name in ("temporalQ", "aggrParams"):
             given.update(temporal_members(name, value))
         elif name == "geoQ":
             given.update(geo_members(value))
+        elif name == "ordering":
+            given.update(ordering_params(value))
         elif name in _BODY_TEXTS:
             given[name] = text_of(name, value)
         elif name in _BODY_LISTS:
             given[name] = joined(name, value)
-        elif name not in ("type", "@context", "splitEntities", "ordering"):
+        elif name == "splitEntities":
+            given[name] = flag_text(name, value)
+        elif name not in ("type", "@context", "entities"):
             raise BadRequestData("a Query has no such member here", field=printable(name), clause="5.2.23")
+    if any(isinstance(one, dict) and one.get("type") == "*" for one in _listed(body.get("entities"))):
+        if given.get("local") == "false":
+            raise _local_by_itself("5.2.33")
+        given["local"] = "true"
     if "aggrMethods" in given and "format" not in given and "options" not in given:
         given["format"] = "aggregatedValues"
-    if "ordering" in body:
-        given["orderBy"] = ordering_text(body["ordering"])
-    return _finish(given, selectors, context)
+    return given
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _local_by_itself(clause: str) -> BadRequestData:
+    return BadRequestData("a type of * is local by itself", field="local", value="false", clause=clause)
 
 
 def _finish(params: Mapping[str, str], selectors: tuple[Selector, ...], context: Context) -> TemporalQuery:
@@ -120,9 +143,8 @@ def _finish(params: Mapping[str, str], selectors: tuple[Selector, ...], context:
     limit = _whole(params, "limit", 20, MAX_LIMIT)
     if limit == 0 and not count:
         raise BadRequestData("limit=0 goes only with count=true", field="limit", value="0", clause="6.3.10")
-    order = params.get("orderBy", "id")
-    if order not in ("id", "id;asc", "id;desc"):
-        raise BadRequestData("evolutions are ordered by id only", field="orderBy", value=order, clause="5.7.4.4")
+    _flag(params, "splitEntities")
+    order = _order(params)
     return replace(
         query,
         selectors=tuple(one for one in selectors if one != Selector()),
@@ -135,6 +157,19 @@ def _finish(params: Mapping[str, str], selectors: tuple[Selector, ...], context:
         count=count,
         descending=order == "id;desc",
     )
+
+
+def _order(params: Mapping[str, str]) -> str:
+    """By id only, and by the code points of it, whatever collation is preferred: it has no letters of a language."""
+    order = params.get("orderBy", "id")
+    if order not in ("id", "id;asc", "id;desc"):
+        raise BadRequestData("evolutions are ordered by id only", field="orderBy", value=order, clause="5.7.4.4")
+    for name in ("orderFrom", "orderGeometry", "collation"):
+        if name in params and (name != "collation" or "orderBy" not in params):
+            raise BadRequestData(f"{name} does not go with this", field=name, clause="5.7.4.4")
+    if "collation" in params:
+        parse_collation(params["collation"])
+    return order
 
 
 def _common(params: Mapping[str, str], context: Context) -> TemporalQuery:
@@ -297,8 +332,10 @@ def _selectors(value: object, context: Context) -> tuple[Selector, ...]:
         raise BadRequestData("entities is an array of 1 to 100 selectors", field="entities", clause="5.2.23")
     found = []
     for at, one in enumerate(value):
-        if not isinstance(one, dict) or not {"id", "type", "idPattern"} >= one.keys() or not one:
-            raise BadRequestData("a selector has id, type or idPattern", field=f"entities[{at}]", clause="5.2.33")
+        if not isinstance(one, dict) or not {"id", "type", "idPattern"} >= one.keys() or "type" not in one:
+            raise BadRequestData(
+                "a selector has a type, and may have id and idPattern", field=f"entities[{at}]", clause="5.2.33"
+            )
         ids = one.get("id")
         given = [None if n not in one or n == "id" else text_of(n, one[n]) for n in ("type", "idPattern")]
         found.append(_selector(None if ids is None else joined("id", ids), given[0], given[1], context))

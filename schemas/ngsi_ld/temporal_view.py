@@ -10,8 +10,9 @@ from uuid import UUID
 
 from schemas.errors import InvalidRequest
 from schemas.ngsi_ld.concise import to_concise
+from schemas.ngsi_ld.conformance import CURRENT, older
 from schemas.ngsi_ld.rename import compact_entity
-from schemas.ngsi_ld.representation import only_parts, project
+from schemas.ngsi_ld.representation import only_parts, project, strip_sys_attrs
 from schemas.ngsi_ld.simplified import to_language
 from schemas.ngsi_ld.temporal import INSTANCE, Form, TemporalQuery, Window
 from schemas.ngsi_ld.temporal_aggregate import aggregate, instant
@@ -48,12 +49,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """An entity that has an evolution. `types` are IRIs."""
+    """An entity that has an evolution. `types` are IRIs. `deleted_at`: when the entity ended, if it did."""
 
     id: str
     types: tuple[str, ...]
     created_at: datetime
     modified_at: datetime
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ def evolution(head: Head, points: Sequence[Point], *, sys_attrs: bool) -> Entity
     made: Entity = {"id": head.id, "type": types[0] if len(types) == 1 else types}
     if sys_attrs:
         made |= {"createdAt": instant(head.created_at), "modifiedAt": instant(head.modified_at)}
+        if head.deleted_at is not None:
+            made["deletedAt"] = instant(head.deleted_at)
     for point in sorted(points, key=lambda p: (p.at, p.name.bytes)):
         made.setdefault(point.attribute, []).append(_body(point, sys_attrs))
     return made
@@ -121,9 +125,12 @@ def present(head: Head, points: Sequence[Point], absent: Sequence[tuple[str, str
     kept = project(entity, query.attrs, query.pick, query.omit)
     if query.parts is not None:
         kept = only_parts(kept, query.parts)
+    if query.lang:
+        kept = to_language(kept, query.lang)
+    if query.version < CURRENT:
+        kept = {name: _conforming(name, member, query) for name, member in kept.items()}
     if query.form in (Form.NORMALIZED, Form.CONCISE):
-        shown = to_language(kept, query.lang) if query.lang else kept
-        return to_concise(shown) if query.form is Form.CONCISE else shown
+        return to_concise(kept) if query.form is Form.CONCISE else kept
     times = _times(points)
     kinds = dict(absent)
     made: Entity = {}
@@ -133,15 +140,17 @@ def present(head: Head, points: Sequence[Point], absent: Sequence[tuple[str, str
         if not isinstance(normalized[iri], list) or iri in ("id", "type"):
             made[name] = kept[name]
             continue
-        rows = kept[name]
-        if query.lang:
-            rows = to_language({name: rows}, query.lang)[name]
-        timed = list(zip(times.get(iri, ()), rows, strict=True))
+        timed = list(zip(times.get(iri, ()), kept[name], strict=True))
         if query.form is Form.VALUES:
             made[name] = _values(timed, query.window, kinds.get(iri, "Property"))
         elif (found := _aggregated(name, timed, query)) is not None:
             made[name] = found
     return made
+
+
+def _conforming(name: str, member: Any, query: TemporalQuery) -> Any:
+    """Each instance in the terms of the version that the query prefers; an array of them is no set of datasets."""
+    return [older({name: one}, query.version)[name] for one in member] if isinstance(member, list) else member
 
 
 def _times(points: Sequence[Point]) -> dict[str, list[datetime]]:
@@ -152,7 +161,8 @@ def _times(points: Sequence[Point]) -> dict[str, list[datetime]]:
 
 
 def _body(point: Point, sys_attrs: bool) -> Entity:
-    made = dict(point.body) if point.foreign else {**point.body, "instanceId": f"{INSTANCE}{point.name}"}
+    body = point.body if sys_attrs else strip_sys_attrs({point.attribute: point.body})[point.attribute]
+    made = dict(body) if point.foreign else {**body, "instanceId": f"{INSTANCE}{point.name}"}
     if point.dataset:
         made["datasetId"] = point.dataset
     if point.deleted_at is not None:
@@ -191,6 +201,11 @@ def _simple(body: Entity) -> Any:
     return uris(value) if holder == "objectList" else value
 
 
+def _plain(body: Entity) -> Any:
+    holder = holder_of(body)
+    return uris(body[holder]) if holder == "objectList" else body.get(holder or "value")
+
+
 def _aggregated(name: str, timed: Sequence[_Timed], query: TemporalQuery) -> Any:
     """None if no method fits and nobody asked for this attribute."""
     alive = [(at, body) for at, body in timed if "deletedAt" not in body]
@@ -209,12 +224,11 @@ def _aggregated(name: str, timed: Sequence[_Timed], query: TemporalQuery) -> Any
 
 def _aggregate(timed: Sequence[_Timed], query: TemporalQuery) -> Entity:
     kind = str(timed[-1][1].get("type", "Property"))
-    relationship = kind in ("Relationship", "ListRelationship")
-    values = [(at, body.get(holder_of(body) or "value")) for at, body in timed]
+    values = [(at, _plain(body)) for at, body in timed]
     window, wanted = query.window, query.aggregation
     if wanted is None:
         return {"type": kind}
-    found = aggregate(values, wanted, since=window.since, until=window.until, relationship=relationship)
+    found = aggregate(values, wanted, since=window.since, until=window.until, kind=kind)
     return {"type": kind, **found}
 
 

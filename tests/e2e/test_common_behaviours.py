@@ -38,8 +38,17 @@ def test_a_body_without_its_length_is_411_before_anything_else(gateway: Gateway,
 
 def test_another_media_type_is_415_without_a_body(gateway: Gateway) -> None:
     for path in (ENTITIES, OPERATIONS + "/create", REGISTRATIONS, "/ngsi-ld/v1/jsonldContexts"):
-        answer = gateway.client.post(path, content=b"<a/>", headers={"content-type": "application/xml"})
-        assert (answer.status_code, answer.content) == (415, b""), path
+        # a merge patch is something for PATCH only (clause 6.3.4)
+        for kind in ("application/xml", "application/merge-patch+json"):
+            answer = gateway.client.post(path, content=b"{}", headers={"content-type": kind})
+            assert (answer.status_code, answer.content) == (415, b""), path
+
+
+def test_a_snapshot_that_is_meant_is_not_taken_for_what_is_there(gateway: Gateway, space: Space) -> None:
+    headers = {"ngsild-tenant": space.tenant, "ngsild-snapshot": "urn:ngsi-ld:Snapshot:1"}
+    for method in ("GET", "POST", "DELETE"):
+        answer = gateway.client.request(method, ENTITIES, json={} if method == "POST" else None, headers=headers)
+        assert (answer.status_code, answer.json()["field"]) == (422, "NGSILD-Snapshot")
 
 
 def test_406_tells_what_can_be_had(gateway: Gateway) -> None:

@@ -231,7 +231,7 @@ def test_maps(gateway: Gateway) -> None:
     mixed, other = Space(gateway), Space(gateway)
     Broker(mixed, [gauge(n, level=[seen(n, n)]) for n in (1, 2, 3)])
     Broker(other, [gauge(n, level=[seen(n, n + 10)]) for n in (3, 4)])
-    platform = mixed.add(gateway.url, tenant=other.tenant)["id"]
+    registration = f"urn:ngsi-ld:ContextSourceRegistration:{mixed.add(gateway.url, tenant=other.tenant)['id']}"
 
     def ids(location: str | None, **params: Any) -> list[str]:
         answer = mixed.get(TEMPORAL, headers={HEADER: location} if location else {}, **ALL | params)
@@ -243,8 +243,8 @@ def test_maps(gateway: Gateway) -> None:
     assert made.json()["entityMap"] == {
         "urn:ngsi-ld:Gauge:1": ["@none"],
         "urn:ngsi-ld:Gauge:2": ["@none"],
-        "urn:ngsi-ld:Gauge:3": ["@none", platform],
-        "urn:ngsi-ld:Gauge:4": [platform],
+        "urn:ngsi-ld:Gauge:3": ["@none", registration],
+        "urn:ngsi-ld:Gauge:4": [registration],
     }
     location = made.headers[HEADER]
     Broker(mixed, [gauge(0, level=[seen(0, 0)])])

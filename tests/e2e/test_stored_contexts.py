@@ -145,6 +145,7 @@ def test_a_body_that_has_none_is_an_invalid_request(gateway: Gateway, body: byte
         ("GET", STORED + "/wrong", {"details": "x"}, (400, "BadRequestData")),
         ("GET", STORED + "/%00", {}, (404, "ResourceNotFound")),
         ("DELETE", STORED + "/wrong", {"reload": "true"}, (400, "BadRequestData")),
+        ("DELETE", STORED + "/urn:ngsi-ld:Context:0", {"reload": "true"}, (404, "ResourceNotFound")),
         ("DELETE", STORED + "/wrong", {"reload": "false"}, (404, "ResourceNotFound")),
         ("DELETE", STORED + "/wrong", {"reload": "xxx"}, (400, "BadRequestData")),
     ],
@@ -153,6 +154,12 @@ def test_wrong_names_and_parameters(
     gateway: Gateway, method: str, path: str, params: dict[str, str], expected: tuple[int, str]
 ) -> None:
     assert problem(gateway.client.request(method, path, params=params)) == expected
+
+
+def test_json_ld_that_is_hosted_has_no_link(gateway: Gateway) -> None:
+    body = b'{"@context": {"a": "https://example.org/a"}}'
+    assert problem(gateway.client.post(STORED, headers=LD | link(CORE), content=body)) == (400, "BadRequestData")
+    assert gateway.client.post(STORED, headers=LD, content=body).status_code == 201
 
 
 def test_only_cached_ones_are_reloaded(gateway: Gateway) -> None:

@@ -131,7 +131,7 @@ def test_filters_look_at_the_window_only(evolutions: Evolutions) -> None:
         QUERY,
         {
             "type": "Query",
-            "entities": [{"id": first, "type": "Shelter"}, {"idPattern": "nothing"}],
+            "entities": [{"id": first, "type": "Shelter"}, {"type": "Shelter", "idPattern": "nothing"}],
             "temporalQ": ALWAYS,
         },
     )

@@ -75,8 +75,12 @@ class Announced:
         if length.isdigit() and int(length) > self._most:
             error = BodyTooLarge(f"the body has {length[:20]} bytes; at most {self._most} are taken", field="body")
             await (await _problem(Request(scope), error))(scope, receive, send)
-        else:
+            return
+        try:
             await self._callers.prepare(fold(scope["headers"]))
+        except KakehashiError as refused:
+            await (await _problem(Request(scope), refused))(scope, receive, send)
+        else:
             await self._app(scope, receive, send)
 
 

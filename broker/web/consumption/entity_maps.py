@@ -20,9 +20,9 @@ from broker.web.consumption.entities import (
     told_one,
 )
 from broker.web.endpoint import Call, Reply
-from broker.web.negotiation import PLAIN, Media, body_media, choose
+from broker.web.negotiation import PLAIN, Media, choose
 from broker.web.paging import page_links
-from broker.web.reading import Reader, accepted, read_json, tenant
+from broker.web.reading import Reader, accepted, tenant
 from broker.web.rendering import widened
 from schemas.errors import BadRequestData, InvalidRequest, NotFound, OperationNotSupported
 from schemas.ngsi_ld.instants import is_datetime, read_datetime
@@ -30,9 +30,9 @@ from schemas.ngsi_ld.names import is_uri
 from schemas.ngsi_ld.params import parse_query, parse_retrieve
 from schemas.ngsi_ld.query import EntityQuery, Rendering
 
-_FREE = frozenset({"id", "limit", "offset", "count", "options", "format", "lang", "geometryProperty", "datasetId"})
+FREE = frozenset({"id", "limit", "offset", "count", "options", "format", "lang", "geometryProperty", "datasetId"})
 """What may differ from page to page: identifiers, paging (clause 5.5.14), and how the entities look."""
-_IRRELEVANT = frozenset({"limit", "offset", "count", "geometryProperty"})
+IRRELEVANT = frozenset({"limit", "offset", "count", "geometryProperty"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class EntityMapReads:
             query,
             formed(rendering, media, call.headers.get(b"prefer", b"")),
             media,
-            parts.digest(params, context, _FREE),
+            parts.digest(params, context, FREE),
         )
         return await self.answer(call, asking, own)
 
@@ -121,7 +121,7 @@ class EntityMapReads:
         if not parts.wanted(own) and named is None:
             return await self._reads.retrieve(call)
         stored = await parts.find(self._store, named, query.tenant, caller)
-        digest = parts.digest(params | {"": query.ids[0]}, context, _FREE)
+        digest = parts.digest(params | {"": query.ids[0]}, context, FREE)
         stored, delivery = await self._mapped.one(stored, query, asked, envelope, digest, parts.lifetime(own))
         reply = told_one(call, delivery, asked, query, rendering, media)
         reply.headers.append(parts.location(stored))
@@ -135,16 +135,18 @@ class EntityMapReads:
         params = self._reader.parameters(call)
         own = parts.own_of(params)
         # clause 5.14.4.3: they are irrelevant
-        params = {name: value for name, value in params.items() if name not in _IRRELEVANT}
+        params = {name: value for name, value in params.items() if name not in IRRELEVANT}
         query, rendering = parse_query(params, context, tenant=tenant(call))
-        asked = _asked(query, rendering)
-        lifetime = parts.lifetime(own)
-        envelope: Envelope = self._reader.envelope(call, caller)
-        # of the entities themselves nothing is delivered
+        envelope = self._reader.envelope(call, caller)
+        return await self.made(Asking(envelope, query, rendering, media, parts.digest(params, context, FREE)), own)
+
+    async def made(self, asking: Asking, own: Mapping[str, str]) -> Reply:
+        """The new map of a query; of the entities themselves nothing is delivered."""
+        asked = _asked(asking.query, asking.rendering)
         stored, delivery = await self._mapped.create(
-            query.alter(limit=0), asked, envelope, parts.digest(params, context, _FREE), lifetime
+            asking.query.alter(limit=0), asked, asking.envelope, asking.digest, parts.lifetime(own)
         )
-        reply = await parts.document(self._store, stored, media, 201)
+        reply = await parts.document(self._store, stored, asking.media, 201)
         add_provenance(reply.headers, delivery)
         reply.headers.append(parts.location(stored))
         return reply
@@ -160,8 +162,7 @@ class EntityMapReads:
         """`PATCH /ngsi-ld/v1/entityMaps/{id}` (clause 5.14.2): only when it ends can be said."""
         caller = self._reader.caller(call)
         _known(self._reader.parameters(call))
-        body_media(call.header(b"content-type") or "")
-        document = read_json(await call.body(self._reader.max_body_bytes))
+        document, _ = await self._reader.document(call)
         stored = await self._get(call, caller)
         if not isinstance(document, dict):
             raise InvalidRequest("the body is a JSON object", field="body", clause="5.14.2.3")

@@ -169,6 +169,8 @@ CONSUMPTION_SCHEMAS: dict[str, Json] = {
             "joinLevel": {"type": "integer", "minimum": 1, "maximum": 8},
             "lang": _TEXT,
             "splitEntities": {"type": "boolean"},
+            "entityMap": {"type": "boolean"},
+            "entityMapLifetime": _TEXT,
         },
     },
     "ShownEntity": {

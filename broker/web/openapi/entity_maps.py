@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from broker.web.openapi.model import Answer, Content, Json, Operation
 
 _MAPS = "/ngsi-ld/v1/entityMaps"
@@ -85,13 +87,14 @@ _MAP = Content(
         "entityMap": {_SHELTER: ["urn:ngsi-ld:ContextSourceRegistration:takeshiba"]},
     },
 )
+_NOT_OF_POSTED = frozenset({"entityMap", "NGSILD-EntityMap", "geometryProperty", "Prefer"})
 _NOT_OF_MAPS = ("geometryProperty", "join", "joinLevel", "containedBy")
 _FLOWS = ("Kakehashi-Flow", "Kakehashi-Replay-Of", "NGSILD-Warning", "Server-Timing")
 
 
-def temporal_map_operation(query: tuple[str, ...]) -> Operation:
-    """`query`: the parameters of a temporal query."""
-    return Operation(
+def temporal_map_operations(query: tuple[str, ...], posted: Operation) -> tuple[Operation, ...]:
+    """`query`: the parameters of a temporal query. `posted`: the query by POST."""
+    made = Operation(
         "get",
         "/ngsi-ld/v1/temporal/entityMaps",
         "createTemporalEntityMap",
@@ -103,23 +106,40 @@ def temporal_map_operation(query: tuple[str, ...]) -> Operation:
         (*query, "entityMapLifetime"),
         faults=(*_FAULTS, 406, 422, 504, 508),
     )
+    return made, _posted(made, posted)
 
 
-def entity_map_operations(query: tuple[str, ...]) -> tuple[Operation, ...]:
-    """`query`: the parameters of a query."""
+def _posted(made: Operation, posted: Operation) -> Operation:
+    """The same, the question in the body (clauses 6.34.3.2, 6.35.3.2)."""
+    summary, ja = made.summary.split(" / ")
+    return replace(
+        made,
+        method="post",
+        id=f"{made.id}ByPost",
+        summary=f"{summary} by POST / POSTで{ja}",
+        parameters=tuple(name for name in posted.parameters if name not in _NOT_OF_POSTED),
+        body=posted.body,
+        faults=posted.faults,
+    )
+
+
+def entity_map_operations(query: tuple[str, ...], posted: Operation) -> tuple[Operation, ...]:
+    """`query`: the parameters of a query. `posted`: the query by POST."""
+    made = Operation(
+        "get",
+        _MAPS,
+        "createEntityMap",
+        "entities",
+        "Make an EntityMap of what a query finds / 検索結果のEntityMapを作る",
+        "Clause 5.14.4: which entities match and who holds each. limit, offset and count change nothing.",
+        "条件に合うエンティティと、それぞれの提供元の一覧を作ります。",
+        {201: Answer("The map.", (_MAP,), ("Link", "NGSILD-EntityMap", *_FLOWS))},
+        (*(name for name in query if name not in _NOT_OF_MAPS), "entityMapLifetime"),
+        faults=(*_FAULTS, 406, 422, 504, 508),
+    )
     return (
-        Operation(
-            "get",
-            _MAPS,
-            "createEntityMap",
-            "entities",
-            "Make an EntityMap of what a query finds / 検索結果のEntityMapを作る",
-            "Clause 5.14.4: which entities match and who holds each. limit, offset and count change nothing.",
-            "条件に合うエンティティと、それぞれの提供元の一覧を作ります。",
-            {201: Answer("The map.", (_MAP,), ("Link", "NGSILD-EntityMap", *_FLOWS))},
-            (*(name for name in query if name not in _NOT_OF_MAPS), "entityMapLifetime"),
-            faults=(*_FAULTS, 406, 422, 504, 508),
-        ),
+        made,
+        _posted(made, posted),
         Operation(
             "get",
             f"{_MAPS}/{{map_id}}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Json = dict[str, Any]
@@ -27,6 +27,15 @@ class Answer:
     description: str
     content: tuple[Content, ...] = ()
     headers: tuple[str, ...] = ()
+
+
+def older(answer: Answer) -> Answer:
+    """The same for an earlier version of the specification."""
+    return replace(
+        answer,
+        description="The same, amended to the version of the specification that Prefer names (clause 4.3.6.8).",
+        headers=(*answer.headers, "Preference-Applied"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

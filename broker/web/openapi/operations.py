@@ -7,7 +7,7 @@ from dataclasses import replace
 from broker.web.openapi.consumption import DISCOVERY, LINKING, SELECTING, by_post, one_or_flat
 from broker.web.openapi.contexts import CONTEXT_OPERATIONS
 from broker.web.openapi.entity_maps import MAPPED, entity_map_operations
-from broker.web.openapi.model import JSON, Answer, Content, Json, Operation
+from broker.web.openapi.model import JSON, Answer, Content, Json, Operation, older
 from broker.web.openapi.provision import PROVISION, SHELTER
 from broker.web.openapi.subscriptions import SUBSCRIPTION_OPERATIONS
 from broker.web.openapi.temporal import TEMPORAL
@@ -51,13 +51,7 @@ _ENTITY = Answer(
 _DONE = Answer("Done.")
 
 
-def _older(answer: Answer) -> Answer:
-    return replace(
-        answer,
-        description="The same, amended to the version of the specification that Prefer names (clause 4.3.6.8).",
-        headers=(*answer.headers, "Preference-Applied"),
-    )
-
+_POSTED = by_post(_PAGE, older(_PAGE))
 
 OPERATIONS: tuple[Operation, ...] = (
     *PROVISION,
@@ -71,7 +65,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "source that fails does not fail the answer: NGSILD-Warning names it. At least one of type, attrs, q, georel "
         "or local=true is needed.",
         "該当しうるすべての提供元に問い合わせ、IDで統合した1ページを返します。失敗した提供元はNGSILD-Warningで示されます。",
-        {200: _PAGE, 201: _PAGE, 203: _older(_PAGE)},
+        {200: _PAGE, 201: _PAGE, 203: older(_PAGE)},
         (*_QUERY, *MAPPED, "Prefer", *_READING),
         faults=_READ_FAULTS,
     ),
@@ -83,11 +77,11 @@ OPERATIONS: tuple[Operation, ...] = (
         "Retrieve one entity / エンティティを1件取得する",
         "Clause 5.7.1. Parts that several sources hold are merged.",
         "複数の提供元に分かれた属性は統合されます。",
-        {200: _ENTITY, 203: _older(_ENTITY)},
+        {200: _ENTITY, 203: older(_ENTITY)},
         ("entity_id", "type", *_RENDERING, *MAPPED, "Prefer", *_READING),
         faults=(*_READ_FAULTS, 404),
     ),
-    by_post(_PAGE, _older(_PAGE)),
+    _POSTED,
     *DISCOVERY,
     Operation(
         "get",
@@ -250,7 +244,7 @@ OPERATIONS: tuple[Operation, ...] = (
         {200: Answer("Prometheus text.", (Content({"type": "string"}, media=("text/plain",)),))},
         key="",
     ),
-    *entity_map_operations((*_QUERY, *_READING)),
+    *entity_map_operations((*_QUERY, *_READING), _POSTED),
     *CONTEXT_OPERATIONS,
     *SUBSCRIPTION_OPERATIONS,
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from broker.web.openapi.entity_maps import MAPPED, temporal_map_operation
-from broker.web.openapi.model import Answer, Content, Json, Operation, query_parameter
+from broker.web.openapi.entity_maps import MAPPED, temporal_map_operations
+from broker.web.openapi.model import Answer, Content, Json, Operation, older, query_parameter
 
 _NGSI = "/ngsi-ld/v1/temporal"
 _TEXT: Json = {"type": "string", "minLength": 1}
@@ -97,6 +97,13 @@ TEMPORAL_PARAMETERS: dict[str, Json] = {
     "temporalOrderBy": query_parameter(
         "orderBy", "並び順。idだけ", "Order of entities.", {"type": "string", "enum": ["id", "id;asc", "id;desc"]}, "id"
     ),
+    "temporalCollation": query_parameter(
+        "collation",
+        "orderByとともに使う照合順（RFC 6067）。idの並びは変わらない",
+        "Collation (RFC 6067), with orderBy; it is checked, and changes nothing in the order of ids.",
+        _TEXT,
+        "und",
+    ),
     "temporalScopeQ": query_parameter(
         "scopeQ",
         "スコープの条件（4.19節）。そのスコープが有効だった間のインスタンスに絞る",
@@ -154,7 +161,7 @@ _SHOWN = ("attrs", "pick", "omit")
 _FILTERS = ("id", "type", "idPattern", "q", "georel", "geometry", "coordinates", "geoproperty")
 _MORE_FILTERS = ("temporalScopeQ", "temporalCsf", "temporalExpandValues", "temporalJsonKeys", "splitEntities")
 _PAGE = ("limit", "offset", "count")
-_QUERY = (*_FILTERS, *_MORE_FILTERS, *_WINDOW, *_SHOWN, *_FORM, "temporalOrderBy", *_PAGE)
+_QUERY = (*_FILTERS, *_MORE_FILTERS, *_WINDOW, *_SHOWN, *_FORM, "temporalOrderBy", "temporalCollation", *_PAGE)
 _READING = ("Link", "NGSILD-Tenant", "Kakehashi-Use", "Idempotency-Key")
 _WRITING = ("local", "Link", "NGSILD-Tenant")
 _HEADERS = ("Link", "Kakehashi-Flow", "Kakehashi-Replay-Of", "NGSILD-Warning", "Server-Timing")
@@ -169,8 +176,10 @@ _UPDATED = Answer("Some of it could not be done.", (Content("UpdateResult", medi
 def _answers(*, many: bool) -> dict[int, Answer]:
     content = (Content(_SHAPE, many=many, example=[_EVOLUTION] if many else _EVOLUTION),)
     headers = (*_HEADERS, "NGSILD-Results-Count") if many else _HEADERS
+    whole = Answer("All instances that were asked for.", content, headers)
     return {
-        200: Answer("All instances that were asked for.", content, headers),
+        200: whole,
+        203: older(whole),
         206: Answer("The instances of a part of the time that was asked for.", content, (*headers, "Content-Range")),
     }
 
@@ -182,6 +191,20 @@ def _mapped(answers: dict[int, Answer]) -> dict[int, Answer]:
     }
     return found | {201: found[200]}
 
+
+_POSTED = Operation(
+    "post",
+    f"{_NGSI}/entityOperations/query",
+    "queryEvolutionsByPost",
+    "entities",
+    "Query temporal evolutions by POST / POSTで時系列を検索する",
+    "Clause 6.24: the question as a Query document (clause 5.2.23).",
+    "Query文書（5.2.23節）で検索します。",
+    _mapped(_answers(many=True)),
+    ("temporalOptions", "temporalFormat", "lang", "local", *_PAGE, *MAPPED, "Prefer", *_READING),
+    Content({"type": "object"}, example=_QUESTION),
+    (*_READ_FAULTS, 413, 415),
+)
 
 TEMPORAL: tuple[Operation, ...] = (
     Operation(
@@ -195,23 +218,11 @@ TEMPORAL: tuple[Operation, ...] = (
         "Content-Range says which time.",
         "すべての提供元の時系列を検索し、インスタンス単位で統合します。timerelとtimeAtが必要です。1エンティティ20件を超えるときは206とContent-Rangeで一部を返します。",
         _mapped(_answers(many=True)),
-        (*_QUERY, *MAPPED, *_READING),
+        (*_QUERY, *MAPPED, "Prefer", *_READING),
         faults=_READ_FAULTS,
     ),
-    temporal_map_operation((*_QUERY, *_READING)),
-    Operation(
-        "post",
-        f"{_NGSI}/entityOperations/query",
-        "queryEvolutionsByPost",
-        "entities",
-        "Query temporal evolutions by POST / POSTで時系列を検索する",
-        "Clause 6.24: the question as a Query document (clause 5.2.23).",
-        "Query文書（5.2.23節）で検索します。",
-        _answers(many=True),
-        ("temporalOptions", "temporalFormat", "lang", "local", *_PAGE, *_READING),
-        Content({"type": "object"}, example=_QUESTION),
-        (*_READ_FAULTS, 413, 415),
-    ),
+    _POSTED,
+    *temporal_map_operations((*_QUERY, *_READING), _POSTED),
     Operation(
         "post",
         f"{_NGSI}/entities",
@@ -240,7 +251,7 @@ TEMPORAL: tuple[Operation, ...] = (
         "Clause 5.7.3, over all areas: instances that several sources have are merged.",
         "すべての提供元から取得し、インスタンス単位で統合します。",
         _answers(many=False),
-        ("entity_id", *_WINDOW, *_SHOWN, *_FORM, *_READING),
+        ("entity_id", *_WINDOW, *_SHOWN, *_FORM, "Prefer", *_READING),
         faults=(*_READ_FAULTS, 404),
     ),
     Operation(

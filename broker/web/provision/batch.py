@@ -12,7 +12,7 @@ import orjson
 from broker.store.entities import created
 from broker.store.entity_change import Change, Decide, Done
 from broker.web.endpoint import Call, Reply
-from broker.web.negotiation import Media, body_media
+from broker.web.negotiation import Media
 from broker.web.problems import document as problem_document
 from broker.web.provision.batch_parts import BatchParts
 from broker.web.provision.calls import Writer, options_of, passed, selected
@@ -132,7 +132,7 @@ class Batches:
 
     async def _run(self, call: Call, params: Mapping[str, str], operation: str, prepare: Prepare) -> list[_Item]:
         document, outer = await self._writer.reader.document(call)
-        media = body_media(call.header(b"content-type") or "")
+        media = call.body_media
         items = []
         for at, given in enumerate(_members(document)):
             if not isinstance(given, dict):

@@ -5,27 +5,30 @@ from __future__ import annotations
 import orjson
 
 from broker.gateway.evolutions import FederatedEvolutions, Told
-from broker.gateway.gateway import Envelope
 from broker.local.temporal import there
 from broker.web.consumption.entities import add_provenance
 from broker.web.endpoint import Call, Headers, Reply
-from broker.web.entity_map_parts import location, own_of
+from broker.web.entity_map_parts import location
 from broker.web.negotiation import PLAIN, Media, choose
 from broker.web.paging import page_links
 from broker.web.reading import Reader, tenant
 from broker.web.temporal.maps import TemporalMaps
+from broker.web.temporal.questions import Question, Questions, preferring
 from broker.web.temporal.target import target
 from schemas.errors import NotFound
 from schemas.ngsi_ld.temporal import TemporalQuery
-from schemas.ngsi_ld.temporal_params import parse_temporal_body, parse_temporal_query, parse_temporal_retrieve
+from schemas.ngsi_ld.temporal_params import parse_temporal_retrieve
 
 
 class TemporalViews:
     """The handlers."""
 
-    def __init__(self, evolutions: FederatedEvolutions, maps: TemporalMaps, reader: Reader) -> None:
+    def __init__(
+        self, evolutions: FederatedEvolutions, maps: TemporalMaps, questions: Questions, reader: Reader
+    ) -> None:
         self._evolutions = evolutions
         self._maps = maps
+        self._questions = questions
         self._reader = reader
 
     async def retrieve(self, call: Call) -> Reply:
@@ -34,7 +37,7 @@ class TemporalViews:
         media = choose(call.header(b"accept") or "", PLAIN)
         context = await self._reader.context(call)
         entity = target(call).entity
-        query = parse_temporal_retrieve(self._reader.parameters(call), context)
+        query = preferring(call, parse_temporal_retrieve(self._reader.parameters(call), context))
         envelope = self._reader.envelope(call, caller)
         told = await self._evolutions.retrieve(envelope, tenant(call), entity, query)
         try:
@@ -47,36 +50,23 @@ class TemporalViews:
 
     async def query(self, call: Call) -> Reply:
         """`GET /ngsi-ld/v1/temporal/entities`."""
-        caller = self._reader.caller(call)
-        media = choose(call.header(b"accept") or "", PLAIN)
-        context = await self._reader.context(call)
-        params = self._reader.parameters(call)
-        own = own_of(params)
-        query = parse_temporal_query(params, context)
-        envelope = self._reader.envelope(call, caller)
-        paged = await self._maps.page(call, envelope, query, params, own, context)
+        return await self._answer(call, await self._questions.by_get(call))
+
+    async def query_by_post(self, call: Call) -> Reply:
+        """`POST /ngsi-ld/v1/temporal/entityOperations/query`."""
+        return await self._answer(call, await self._questions.by_post(call))
+
+    async def _answer(self, call: Call, asked: Question) -> Reply:
+        paged = await self._maps.page(call, asked)
         if paged is None:
-            return await self._answer(call, envelope, query, media)
+            told = await self._evolutions.query(asked.envelope, tenant(call), asked.query)
+            return _reply(call, asked.query, told, asked.media, told.found.entities)
         told, stored, fresh = paged
-        reply = _reply(call, query, told, media, told.found.entities)
+        reply = _reply(call, asked.query, told, asked.media, told.found.entities)
         if fresh and reply.status == 200:
             reply.status = 201
         reply.headers.append(location(stored))
         return reply
-
-    async def query_by_post(self, call: Call) -> Reply:
-        """`POST /ngsi-ld/v1/temporal/entityOperations/query`."""
-        caller = self._reader.caller(call)
-        media = choose(call.header(b"accept") or "", PLAIN)
-        document, given = await self._reader.document(call)
-        context = given if media is Media.JSONLD else await self._reader.addressed(call, given)
-        query = parse_temporal_body(document, self._reader.parameters(call), context)
-        envelope = self._reader.envelope(call, caller, orjson.dumps(document, option=orjson.OPT_SORT_KEYS))
-        return await self._answer(call, envelope, query, media)
-
-    async def _answer(self, call: Call, envelope: Envelope, query: TemporalQuery, media: Media) -> Reply:
-        told = await self._evolutions.query(envelope, tenant(call), query)
-        return _reply(call, query, told, media, told.found.entities)
 
 
 def _reply(
@@ -100,4 +90,5 @@ def _reply(
     if paged:
         headers += page_links(call, offset=query.offset, limit=query.limit, more=found.more, media=media)
     add_provenance(headers, told.delivery)
-    return Reply(200 if found.range is None else 206, orjson.dumps(answer), headers)
+    complete = 203 if found.altered else 200
+    return Reply(complete if found.range is None else 206, orjson.dumps(answer), headers)

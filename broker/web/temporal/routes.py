@@ -19,6 +19,7 @@ from broker.web.endpoint import Handler
 from broker.web.provision.distribution import Distribution
 from broker.web.reading import Reader
 from broker.web.temporal.maps import TemporalMaps
+from broker.web.temporal.questions import Questions
 from broker.web.temporal.reads import TemporalViews
 from broker.web.temporal.writes import TemporalWrites
 
@@ -36,14 +37,15 @@ def temporal_routes(
     a write one that does it once, by however many ways it comes."""
     reads = TemporalReads(EvolutionReads(database), page=settings.temporal_page)
     evolutions, stored = FederatedEvolutions(gateway, reads), EntityMaps(database)
-    maps = TemporalMaps(MappedEvolutions(evolutions, stored), stored, reader)
-    views = TemporalViews(evolutions, maps, reader)
+    questions = Questions(reader)
+    maps = TemporalMaps(MappedEvolutions(evolutions, stored), stored, questions)
+    views = TemporalViews(evolutions, maps, questions, reader)
     writes = TemporalWrites(Evolutions(database), distribution, reader)
     temporal = "/ngsi-ld/v1/temporal"
     entity = f"{temporal}/entities/{{entity_id:path}}"
     return [
         *route(f"{temporal}/entities", "evolutions", GET=views.query, POST=once(writes.create)),
-        *route(f"{temporal}/entityMaps", "temporal-entity-maps", GET=maps.create),
+        *route(f"{temporal}/entityMaps", "temporal-entity-maps", GET=maps.create, POST=maps.create_by_post),
         *route(f"{temporal}/entityOperations/query", "evolutions-by-post", POST=views.query_by_post),
         *route(f"{entity}/attrs", "evolution-attributes", POST=once(writes.add)),
         *route(

@@ -144,7 +144,7 @@ class TemporalWrites:
             "updateAttrInstanceTemporal",
             where.entity,
             context,
-            [only_instance(where.attribute, document)],
+            [only_instance(where.attribute, document, context)],
             attribute=where.attribute,
             instance=name,
         )

@@ -123,6 +123,7 @@ ADMINISTRATION DELETE /ngsi-ld/v1/entities/{entity_id}/attrs/{attr_id}
 ADMINISTRATION PATCH /ngsi-ld/v1/entities/{entity_id}/attrs/{attr_id}
 ADMINISTRATION PUT /ngsi-ld/v1/entities/{entity_id}/attrs/{attr_id}
 ANY_KEY        GET /ngsi-ld/v1/entityMaps
+ANY_KEY        POST /ngsi-ld/v1/entityMaps
 ANY_KEY        DELETE /ngsi-ld/v1/entityMaps/{map_id}
 ANY_KEY        GET /ngsi-ld/v1/entityMaps/{map_id}
 ANY_KEY        PATCH /ngsi-ld/v1/entityMaps/{map_id}
@@ -152,6 +153,7 @@ ADMINISTRATION DELETE /ngsi-ld/v1/temporal/entities/{entity_id}/attrs/{attr_id}
 ADMINISTRATION DELETE /ngsi-ld/v1/temporal/entities/{entity_id}/attrs/{attr_id}/{instance_id}
 ADMINISTRATION PATCH /ngsi-ld/v1/temporal/entities/{entity_id}/attrs/{attr_id}/{instance_id}
 ANY_KEY        GET /ngsi-ld/v1/temporal/entityMaps
+ANY_KEY        POST /ngsi-ld/v1/temporal/entityMaps
 ANY_KEY        POST /ngsi-ld/v1/temporal/entityOperations/query
 ANY_KEY        GET /ngsi-ld/v1/types
 ANY_KEY        GET /ngsi-ld/v1/types/{type_name}

@@ -17,9 +17,9 @@ from schemas.ngsi_ld.temporal_aggregate import METHODS, Duration, aggregate, ins
 START = datetime(2026, 1, 31, 12, 3, tzinfo=UTC)
 
 
-def one(methods: str, values: list[Any], duration: str = "PT0S", *, relationship: bool = False) -> dict[str, Any]:
+def one(methods: str, values: list[Any], duration: str = "PT0S", *, kind: str = "Property") -> dict[str, Any]:
     timed = [(START + timedelta(minutes=n), value) for n, value in enumerate(values)]
-    found = aggregate(timed, parse_aggregation(methods, duration), since=None, until=None, relationship=relationship)
+    found = aggregate(timed, parse_aggregation(methods, duration), since=None, until=None, kind=kind)
     return {name: [row[0] for row in rows] for name, rows in found.items()}
 
 
@@ -68,12 +68,27 @@ def test_methods_leave_out_what_they_do_not_fit() -> None:
     assert one("avg,min,max,distinctCount", ["b", "a"]) == {"min": ["a"], "max": ["b"], "distinctCount": [2]}
     assert one("sum,sumsq,max", [[1, 2, 3], []]) == {"sum": [3.0], "max": [3.0]}
     assert one("sum,max,totalCount", [{"a": 1}]) == {"totalCount": [1]}
-    assert one("min,totalCount,distinctCount", ["urn:x:1", "urn:x:1"], relationship=True) == {
+    assert one("min,totalCount,distinctCount", ["urn:x:1", "urn:x:1"], kind="Relationship") == {
         "totalCount": [2],
         "distinctCount": [1],
     }
     assert one("avg", ["10:00:00Z", "12:00:00Z"]) == {"avg": ["11:00:00Z"]}
     assert one("min", ["2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00Z"]) == {"min": ["2026-01-01T00:00:00Z"]}
+
+
+def test_times_that_say_their_type_are_times() -> None:
+    def typed(kind: str, *texts: str) -> list[Any]:
+        return [{"@type": kind, "@value": text} for text in texts]
+
+    days = typed("DateTime", "2026-01-02T00:00:00Z", "2026-01-01T00:00:00.5Z")
+    assert one("min,max,avg", days) == {"min": ["2026-01-01T00:00:00.5Z"], "max": ["2026-01-02T00:00:00Z"]}
+    assert one("avg", typed("Time", "01:00:00Z", "02:00:00Z")) == {"avg": ["01:30:00Z"]}
+
+
+def test_uris_are_counted_and_targets_one_by_one() -> None:
+    assert one("max,min,distinctCount", ["urn:x:1", "urn:x:2"], kind="VocabProperty") == {"distinctCount": [2]}
+    several = [["urn:x:1", "urn:x:2"], "urn:x:2", ["urn:x:2", "urn:x:3"]]
+    assert one("distinctCount,totalCount", several, kind="Relationship") == {"distinctCount": [3], "totalCount": [3]}
 
 
 def test_what_is_too_large_for_a_number_is_left_out() -> None:
@@ -82,7 +97,7 @@ def test_what_is_too_large_for_a_number_is_left_out() -> None:
 
 def test_periods_by_the_calendar() -> None:
     timed: list[tuple[datetime, Any]] = [(START, 1), (START + timedelta(days=27), 2), (START + timedelta(days=40), 3)]
-    found = aggregate(timed, parse_aggregation("sum", "P1M"), since=None, until=None, relationship=False)
+    found = aggregate(timed, parse_aggregation("sum", "P1M"), since=None, until=None, kind="Property")
     assert found["sum"] == [
         [3.0, "2026-01-31T12:03:00Z", "2026-02-28T12:03:00Z"],
         [3.0, "2026-02-28T12:03:00Z", "2026-03-31T12:03:00Z"],
@@ -91,10 +106,10 @@ def test_periods_by_the_calendar() -> None:
 
 def test_periods_begin_where_the_question_begins() -> None:
     since = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-    found = aggregate([(START, 1)], parse_aggregation("sum", "PT1H"), since=since, until=None, relationship=False)
+    found = aggregate([(START, 1)], parse_aggregation("sum", "PT1H"), since=since, until=None, kind="Property")
     assert found["sum"] == [[1.0, "2026-01-31T12:00:00Z", "2026-01-31T13:00:00Z"]]
     with pytest.raises(BadRequestData):
-        aggregate([(START, 1)], parse_aggregation("sum", "P9999Y"), since=since, until=None, relationship=False)
+        aggregate([(START, 1)], parse_aggregation("sum", "P9999Y"), since=since, until=None, kind="Property")
 
 
 @given(
@@ -104,7 +119,7 @@ def test_periods_begin_where_the_question_begins() -> None:
 def test_every_value_is_in_exactly_one_period(values: list[tuple[int, float]], duration: str) -> None:
     timed = sorted((START + timedelta(seconds=n), value) for n, value in values)
     found = aggregate(
-        timed, parse_aggregation("totalCount,avg,stddev", duration), since=None, until=None, relationship=False
+        timed, parse_aggregation("totalCount,avg,stddev", duration), since=None, until=None, kind="Property"
     )
     assert sum(row[0] for row in found["totalCount"]) == len(timed)
     for (count, start, end), (mean, *_), (spread, *_) in zip(

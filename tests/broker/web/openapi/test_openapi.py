@@ -35,6 +35,7 @@ _TOGETHER: dict[str, Json] = {
     "orderFrom": _DISTANCE,
     "orderGeometry": _DISTANCE,
     "collation": {"orderBy": "name"},
+    "temporalCollation": {"orderBy": "id"},
 }
 """What some parameters do not go without."""
 _EVOLUTIONS = {"type": "EvacuationShelter", "timerel": "after", "timeAt": "2026-01-01T00:00:00Z"}
