@@ -9,7 +9,7 @@ class Role(StrEnum):
     SERVICE = "service"
     """Asks for data."""
     OPERATOR = "operator"
-    """エリアマネジメント団体: platforms and agreements of its own area."""
+    """エリアマネジメント団体: platforms, agreements and entities of its own area."""
     SECRETARIAT = "secretariat"
     """事務局: projects, KPI, reports of all of them."""
     AUDITOR = "auditor"

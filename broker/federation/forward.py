@@ -16,7 +16,7 @@ from broker.federation.split import Part, ways
 from schemas.capability import Pushdown
 from schemas.errors import SourceError, SourceLoop, SourceTimeout, Unavailable
 from schemas.ngsi_ld.write import Write, Written
-from schemas.outcome import Status
+from schemas.outcome import Outcome, Status
 
 _LASTING = (Status.TIMEOUT, Status.SKIPPED)
 
@@ -36,11 +36,21 @@ async def forward(parts: Sequence[Part], limits: Limits) -> list[Sent]:
     return list(await asyncio.gather(*[_forward(part, limits) for part in parts]))
 
 
+def given_up(part: Part) -> Sent:
+    """Of a part that was under way when the right to send it ended: what came of it is not known."""
+    outcome = Outcome(part.source.id, Status.TIMEOUT, detail="the agreement ended while it was under way")
+    return Sent(part, Collected(_step(part), outcome), error=SourceTimeout(outcome.detail))
+
+
+def _step(part: Part) -> Step:
+    return Step(part.source, Pushdown(part.write, text=part.write.operation))
+
+
 async def _forward(part: Part, limits: Limits) -> Sent:
     told: list[Written] = []
     raised: list[SourceError] = []
     sent = 0
-    step = Step(part.source, Pushdown(part.write, text=part.write.operation))
+    step = _step(part)
 
     async def work(collected: Collected, ctx: SourceContext) -> None:
         nonlocal sent

@@ -19,7 +19,7 @@ from broker.federation.discover import discover
 from broker.federation.engine import Result, federate
 from broker.federation.execute import Collected, Limits
 from broker.federation.explain import explain
-from broker.federation.forward import Sent, forward
+from broker.federation.forward import Sent, forward, given_up
 from broker.federation.join import Ask, joined
 from broker.federation.modes import owners_of, tellers, unpassed
 from broker.federation.plan import Step
@@ -36,7 +36,7 @@ from broker.registry.registry import Registry
 from broker.registry.source import Source
 from schemas.agreement import Operation
 from schemas.capability import Pushdown
-from schemas.errors import LoopDetected
+from schemas.errors import Forbidden, LoopDetected
 from schemas.flow import Flow
 from schemas.idempotency import IdempotencyKey
 from schemas.narrowing import Clause
@@ -218,10 +218,19 @@ class Gateway:
     async def forward(
         self, parts: Sequence[Part], envelope: Envelope, tenant: str, operation: str, types: tuple[str, ...]
     ) -> tuple[list[Sent], list[Flow]]:
-        """Send parts of a write on, and record it durably. Errors: LoopDetected, MeteringUnavailable."""
-        sent = await forward(parts, self.limits(envelope, tenant))
+        """Send parts of a write on, and record it durably. Errors: LoopDetected, MeteringUnavailable; Forbidden if an
+        agreement ends by which it is sent: what was under way is given up, and recorded all the same."""
+        limits, ended = self.limits(envelope, tenant), None
+        try:
+            with self.agreements.running.under_way(held(part.source for part in parts)):
+                sent = await forward(parts, limits)
+        except Forbidden as error:
+            sent, ended = [given_up(part) for part in parts], error
         result = Result([one.collected for one in sent])
-        return sent, await self.settle(result, envelope, operation, types)
+        flows = await self.settle(result, envelope, operation, types, done=True)
+        if ended is not None:
+            raise ended
+        return sent, flows
 
     async def types(self, envelope: Envelope, tenant: str, *, local: bool) -> tuple[list[str], Delivery]:
         """The entity types of all sources, as IRIs, sorted. Errors as of `read`."""
@@ -269,10 +278,12 @@ class Gateway:
         via = self.forward_via(None, query.tenant)
         return explain(query, judged, max_collect=self._max_collect, budget_s=self._budget, via=via)
 
-    async def settle(self, result: Result, envelope: Envelope, operation: str, types: tuple[str, ...]) -> list[Flow]:
+    async def settle(
+        self, result: Result, envelope: Envelope, operation: str, types: tuple[str, ...], *, done: bool = False
+    ) -> list[Flow]:
         """Record one flow for each source that was contacted, durably; the answer may leave when this returns.
 
-        Forbidden if an agreement by which a source was asked has ended meanwhile.
+        Forbidden if an agreement by which a source was asked has ended meanwhile; not of what is `done` already.
         """
         pairs = [(c.step.source.provider, c.outcome) for c in result.collected]
         flows = record(
@@ -284,18 +295,19 @@ class Gateway:
             time=envelope.arrival,
         )
         if not envelope.caller.admin:
-            self._by_agreement(result, flows)
+            self._by_agreement(result, flows, done=done)
         if flows or envelope.key is not None:
             await self.settler.settle(flows, key=envelope.key)
         return flows
 
-    def _by_agreement(self, result: Result, flows: list[Flow]) -> None:
+    def _by_agreement(self, result: Result, flows: list[Flow], *, done: bool) -> None:
         """Every flow tells by which agreement it flowed."""
         result.warnings.extend(result.notices)
         for flow, c in zip(flows, (c for c in result.collected if c.outcome.contacted), strict=True):
             for clause in used(c.step):
                 if clause.agreement is not None:
-                    self.agreements.check(clause)
+                    if not done:
+                        self.agreements.check(clause)
                     self.agreements.quotas.spent(clause, flow.entities)
                     if flow.agreement is None:
                         flow.agreement, flow.agreement_version = clause.agreement, clause.version

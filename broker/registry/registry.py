@@ -114,6 +114,12 @@ class Registry:
                 return source
         return await self._open_local(tenant, frozenset())
 
+    def keepers(self, tenant: str) -> list[Platform]:
+        """The platforms that stand for a tenant's part of the local store: those that are registered for it, in
+        whatever tenant; else the store itself."""
+        registered = [s.platform for s in self._sources.values() if not s.network]
+        return [p for p in registered if (p.tenant or "") == tenant] or [self.local_platform(tenant)]
+
     def holds_locally(self, tenant: str, types: frozenset[str]) -> bool:
         """True if the local store is known to hold these types of this tenant."""
         local = self._local.get(tenant)

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from broker.gateway.permits import Permit
 from broker.registry.tenants import Tenants
 from broker.web.metrics import Metrics
 from broker.web.negotiation import Media, body_media, conformant
@@ -38,6 +39,8 @@ class Call(msgspec.Struct):
     request: UUID
     arrival: datetime
     receive: Receive
+    permit: Permit | None = None
+    """Of a write: what the caller may write; None: everything."""
 
     @property
     def path(self) -> dict[str, str]:

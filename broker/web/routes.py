@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from broker.gateway.permits import Permits
 from broker.store.discovery import LocalDiscovery
 from broker.store.entity_maps import EntityMaps
 from broker.store.temporal import Evolutions
@@ -85,7 +86,8 @@ def assemble(parts: Parts) -> list[BaseRoute]:
     maps = EntityMapReads(parts.gateway, EntityMaps(parts.database), reads, reader)
     discovery = Discovery(parts.gateway, reader, reads, LocalDiscovery(parts.database))
     by_post = QueryByPost(reader, maps)
-    writer = Writer(parts.entities, reader, parts.wrote, parts.gateway)
+    permits = Permits(parts.gateway, parts.entities, Evolutions(parts.database), parts.tenants.knows)
+    writer = Writer(parts.entities, reader, parts.wrote, parts.gateway, permits)
     provision, attributes, batches = Provision(writer), Attributes(writer), Batches(writer)
     once = Once(parts.settings.max_body_bytes).of
     purge = Purge(writer, parts.gateway)

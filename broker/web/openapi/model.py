@@ -42,7 +42,8 @@ def older(answer: Answer) -> Answer:
 class Operation:
     """`parameters` name those of `openapi_parameters`; `faults` are the statuses that answer with a problem.
 
-    `key`: whose API key is needed: "service", "administration", or "" for nobody's.
+    `key`: whose API key is needed: "service", "writer" (the administration's, or a service's that may write by an
+    agreement), "administration", or "" for nobody's.
     """
 
     method: str

@@ -14,12 +14,14 @@ _WORDS = {
         "parameters": "パラメータ", "body": "本文", "answers": "応答", "required": "必須", "default": "既定",
         "example": "例", "other": "English", "raw": "OpenAPI文書", "key": "必要なキー",
         "service": "サービスのAPIキー", "administration": "管理用キー", "everyone": "不要",
+        "writer": "管理用キー、または協定で書き込みを認められたサービスのAPIキー",
         "in": {"query": "クエリ", "path": "パス", "header": "ヘッダー", "cookie": "クッキー"},
     },
     "en": {
         "parameters": "Parameters", "body": "Body", "answers": "Answers", "required": "required",
         "default": "default", "example": "example", "other": "日本語", "raw": "OpenAPI document", "key": "Key needed",
         "service": "API key of a service", "administration": "key of the administration", "everyone": "none",
+        "writer": "key of the administration, or of a service that may write by an agreement",
         "in": {"query": "query", "path": "path", "header": "header", "cookie": "cookie"},
     },
 }  # fmt: skip

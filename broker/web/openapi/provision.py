@@ -7,10 +7,9 @@ from broker.web.openapi.model import JSON, Answer, Content, Json, Operation, que
 _NGSI = "/ngsi-ld/v1"
 _ONE = f"{_NGSI}/entities/{{entity_id}}"
 _WRITING = ("local", "Link", "NGSILD-Tenant")
-_FAULTS = (400, 401, 403, 409, 413, 415, 502, 503, 504, 508)
-_BARE_FAULTS = (400, 401, 403, 409, 502, 503, 504, 508)
+_FAULTS = (400, 401, 403, 409, 413, 415, 429, 502, 503, 504, 508)
+_BARE_FAULTS = (400, 401, 403, 409, 429, 502, 503, 504, 508)
 _TAG = "local store"
-_KEY = "administration"
 
 _ID = "urn:ngsi-ld:EvacuationShelter:13103-0001"
 SHELTER: Json = {
@@ -160,7 +159,8 @@ def _told(
         (*parameters, *_WRITING),
         body,
         tuple(dict.fromkeys((*common, *faults))),
-        _KEY,
+        # what a query finds is purged by the administration alone
+        "administration" if id_ == "purgeEntities" else "writer",
     )
 
 

@@ -166,8 +166,8 @@ _READING = ("Link", "NGSILD-Tenant", "Kakehashi-Use", "Idempotency-Key")
 _WRITING = ("local", "Link", "NGSILD-Tenant")
 _HEADERS = ("Link", "Kakehashi-Flow", "Kakehashi-Replay-Of", "NGSILD-Warning", "Server-Timing")
 _READ_FAULTS = (400, 401, 403, 406, 422, 503, 504, 508)
-_WRITE_FAULTS = (400, 401, 403, 404, 409, 413, 415, 502, 503, 504, 508)
-_BARE_WRITE_FAULTS = (400, 401, 403, 404, 409, 502, 503, 504, 508)
+_WRITE_FAULTS = (400, 401, 403, 404, 409, 413, 415, 429, 502, 503, 504, 508)
+_BARE_WRITE_FAULTS = (400, 401, 403, 404, 409, 429, 502, 503, 504, 508)
 _DONE = Answer("Done.")
 _PARTLY = Answer("Some of it could not be done.", (Content("BatchOperationResult", media=("application/json",)),))
 _UPDATED = Answer("Some of it could not be done.", (Content("UpdateResult", media=("application/json",)),))
@@ -240,7 +240,7 @@ TEMPORAL: tuple[Operation, ...] = (
         _WRITING,
         Content(_SHAPE, example=_EVOLUTION),
         tuple(sorted({*_WRITE_FAULTS} - {404})),
-        "administration",
+        "writer",
     ),
     Operation(
         "get",
@@ -266,7 +266,7 @@ TEMPORAL: tuple[Operation, ...] = (
         ("entity_id", *_WRITING),
         Content(_SHAPE, example={"capacity": _EVOLUTION["capacity"]}),
         _WRITE_FAULTS,
-        "administration",
+        "writer",
     ),
     Operation(
         "patch",
@@ -280,7 +280,7 @@ TEMPORAL: tuple[Operation, ...] = (
         ("entity_id", "attr_id", "instance_id", *_WRITING),
         Content(_SHAPE, example=_EVOLUTION["capacity"][0]),
         _WRITE_FAULTS,
-        "administration",
+        "writer",
     ),
     Operation(
         "delete",
@@ -293,7 +293,7 @@ TEMPORAL: tuple[Operation, ...] = (
         {204: _DONE, 207: _UPDATED},
         ("entity_id", "attr_id", "instance_id", *_WRITING),
         faults=_BARE_WRITE_FAULTS,
-        key="administration",
+        key="writer",
     ),
     Operation(
         "delete",
@@ -306,7 +306,7 @@ TEMPORAL: tuple[Operation, ...] = (
         {204: _DONE, 207: _UPDATED},
         ("entity_id", "attr_id", "temporalDatasetId", "deleteAll", *_WRITING),
         faults=_BARE_WRITE_FAULTS,
-        key="administration",
+        key="writer",
     ),
     Operation(
         "delete",
@@ -319,6 +319,6 @@ TEMPORAL: tuple[Operation, ...] = (
         {204: _DONE, 207: _PARTLY},
         ("entity_id", "local", "NGSILD-Tenant"),
         faults=_BARE_WRITE_FAULTS,
-        key="administration",
+        key="writer",
     ),
 )

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from broker.federation.split import Split, with_types
+from broker.gateway.permits import Permit
 from broker.store.entities import created
 from broker.store.entity_change import Change, Decide, Done
 from broker.web.endpoint import Call, Reply
@@ -18,7 +20,7 @@ from broker.web.provision.batch_parts import BatchParts
 from broker.web.provision.calls import Writer, options_of, passed, selected
 from broker.web.provision.entities import merging
 from broker.web.provision.shares import JSON
-from schemas.errors import AlreadyExists, BadRequestData, InvalidRequest, KakehashiError
+from schemas.errors import AlreadyExists, BadRequestData, Forbidden, InvalidRequest, KakehashiError
 from schemas.ngsi_ld.context import CORE, Context
 from schemas.ngsi_ld.entity import parse_entity, without_keywords
 from schemas.ngsi_ld.entity_fragment import parse_fragment
@@ -26,6 +28,7 @@ from schemas.ngsi_ld.names import is_uri
 from schemas.ngsi_ld.patch import append, update
 from schemas.ngsi_ld.patch_merge import merge
 from schemas.ngsi_ld.write import Write, bare, typed_by
+from schemas.outcome import Status
 
 MAX_BATCH = 10_000
 
@@ -157,20 +160,32 @@ class Batches:
     async def _done(self, call: Call, params: Mapping[str, str], items: list[_Item], prepare: Prepare) -> list[_Item]:
         """Here and elsewhere at the same time."""
         sources = self._writer.distribution.sources(call, params)
-        if not sources:
+        if not sources and call.permit is None:
             await self._here(call, items)
             return items
         parts = BatchParts(self._writer.distribution, call)
         ready = [(item, item.write) for item in items if item.write is not None and item.error is None]
         await parts.look_up([item.id for item, _ in ready], sources)
-        for item, write in ready:
-            left = parts.add(write, sources)
+        splits = [(write, parts.split(write, sources)) for _, write in ready]
+        judged: Sequence[Split | KakehashiError] = [found for _, found in splits]
+        if call.permit is not None:
+            judged = await call.permit.all_checked(splits)
+        for (item, write), found in zip(ready, judged, strict=True):
+            if isinstance(found, KakehashiError):
+                item.decide, item.error = None, found
+                continue
+            left = parts.add(write, found)
             if left is None:
                 item.decide = None
             elif left.body is not write.body and isinstance(left.body, dict):
                 # what is left for us is a document of its own
                 item.decide = prepare(item, left.body, left.context)
-        await asyncio.gather(self._here(call, items), parts.send())
+        if call.permit is None:
+            await asyncio.gather(self._here(call, items), parts.send())
+        else:
+            await self._here_by_right(call, call.permit, items)
+            parts.drop({item.id for item in items if isinstance(item.error, Forbidden)})
+            await parts.send()
         for item in items:
             done, made, errors = parts.told(item.id)
             item.elsewhere, item.errors = done, errors
@@ -179,6 +194,16 @@ class Batches:
                 # it is held elsewhere, and that nothing of it was left here is as it should be
                 item.error = None
         return items
+
+    async def _here_by_right(self, call: Call, permit: Permit, items: list[_Item]) -> None:
+        """Before anything is sent: only the changes themselves tell for certain whether they are covered."""
+        writes = [item.write for item in items if item.write is not None and item.decide is not None]
+        if writes:
+            types = frozenset[str]().union(*(write.types for write in writes))
+            async with permit.recorded(with_types(writes[0], types)) as outcome:
+                await self._here(call, items)
+                if not any(item.error is None for item in items if item.decide is not None):
+                    outcome.status = Status.REFUSED
 
     async def _here(self, call: Call, items: list[_Item]) -> None:
         ready = [(item, Change(item.id, item.decide)) for item in items if item.decide is not None]

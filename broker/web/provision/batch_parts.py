@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
 
-from broker.federation.split import Part, split, with_types
+from broker.federation.split import Part, Split, split, with_types
 from broker.registry.source import Source
 from broker.web.endpoint import Call
 from broker.web.provision.distribution import Distribution
@@ -34,16 +34,28 @@ class BatchParts:
         """Of which types the entities are that are held here."""
         self._held = await self._distribution.held_types(self._call, ids, sources)
 
-    def add(self, write: Write, sources: Sequence[Source]) -> Write | None:
-        """Take what of one entity goes elsewhere; what is left for us, or None."""
+    def split(self, write: Write, sources: Sequence[Source]) -> Split:
+        """What of one entity goes where."""
+        if not sources:
+            return Split(local=write)
         if write.operation != "createBatch":
             write = with_types(write, {*write.types, *self._held.get(write.id, ())})
-        found = split(write, sources)
+        return split(write, sources)
+
+    def add(self, write: Write, found: Split) -> Write | None:
+        """Take what of one entity goes elsewhere; what is left for us, or None."""
         for part in found.parts:
             self._by_source.setdefault(part.source.id, []).append(part)
         if found.taken:
             self._taken.add(write.id)
         return found.local
+
+    def drop(self, ids: Collection[str]) -> None:
+        """Nothing of these entities goes elsewhere."""
+        for source, parts in list(self._by_source.items()):
+            self._by_source[source] = kept = [part for part in parts if part.write.id not in ids]
+            if not kept:
+                del self._by_source[source]
 
     async def send(self) -> None:
         """One request to each source, all at once. LoopDetected, MeteringUnavailable."""

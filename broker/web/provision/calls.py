@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from broker.gateway.gateway import Gateway
+from broker.gateway.permits import Permits
 from broker.store.entities import Entities
 from broker.store.entity_change import Change, Done, Outcome
 from broker.web.endpoint import Call
@@ -21,19 +22,20 @@ Changed = Callable[[str, frozenset[str]], Awaitable[None]]
 
 
 class Writer:
-    """Shared by the handlers. In closed mode the key of the administration is needed."""
+    """Shared by the handlers. In closed mode the key of the administration is needed, or a right to write."""
 
-    def __init__(self, entities: Entities, reader: Reader, changed: Changed, gateway: Gateway) -> None:
+    def __init__(
+        self, entities: Entities, reader: Reader, changed: Changed, gateway: Gateway, permits: Permits
+    ) -> None:
         self.entities = entities
         self.reader = reader
-        self.distribution = Distribution(gateway, entities, reader)
+        self.distribution = Distribution(gateway, entities, reader, permits)
         self._changed = changed
 
     def begin(self, call: Call, *known: str) -> dict[str, str]:
         """Who asks may write, and the request has not been here; the parameters, all of them `known` (clause 6.3.20),
         as `local` always is."""
-        self.reader.callers.administer(call.headers)
-        self.distribution.refuse_loop(call)
+        self.distribution.admit(call)
         params = self.reader.parameters(call)
         for name in params:
             if name not in known and name != "local":
@@ -42,8 +44,11 @@ class Writer:
         return params
 
     async def change(self, call: Call, changes: Sequence[Change]) -> list[Outcome]:
-        """Make the changes in the tenant of the call; for each what came of it."""
+        """Make the changes in the tenant of the call, as far as the caller may; for each what came of it."""
         space = tenant(call)
+        permit = call.permit
+        if permit is not None:
+            changes = [Change(one.id, permit.guarded(one.decide)) for one in changes]
         outcomes = await self.entities.change_many(space, changes)
         types = frozenset[str]().union(*(outcome.types for outcome in outcomes if isinstance(outcome, Done)))
         if types:

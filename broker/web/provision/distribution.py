@@ -10,15 +10,17 @@ from typing import Any
 from broker.federation.forward import Sent
 from broker.federation.split import Part, Split, depends_on_type, split, with_types, writers
 from broker.gateway.gateway import Envelope, Gateway
+from broker.gateway.permits import Permit, Permits
 from broker.registry.source import Source
 from broker.store.entities import Entities
 from broker.web.endpoint import Call, Reply
 from broker.web.problems import document
 from broker.web.provision.shares import Share, answered, told
 from broker.web.reading import Reader, tenant
-from schemas.errors import Conflict, KakehashiError, NotFound, SourceLoop
+from schemas.errors import Conflict, Forbidden, KakehashiError, NotFound, SourceLoop
 from schemas.ngsi_ld.head import types_of
 from schemas.ngsi_ld.write import FLOWS, Write
+from schemas.outcome import Status
 
 Local = Callable[[Any], Awaitable[Mapping[str, str]]]
 """Does a body (the whole of a write's, or what is left of it) in the local store; the attributes that it left as they
@@ -31,13 +33,16 @@ _AT_ONCE = 1000
 class Distribution:
     """Shared by the handlers of the provision API."""
 
-    def __init__(self, gateway: Gateway, entities: Entities, reader: Reader) -> None:
+    def __init__(self, gateway: Gateway, entities: Entities, reader: Reader, permits: Permits) -> None:
         self._gateway = gateway
+        self._permits = permits
         self._entities = entities
         self._reader = reader
 
-    def refuse_loop(self, call: Call) -> None:
-        """LoopDetected if the request has been here (clause 4.3.6.4)."""
+    def admit(self, call: Call) -> None:
+        """Unauthorized or Forbidden if who asks may write nothing, LoopDetected if the request has been here (clause
+        4.3.6.4). What it may write is told in the call."""
+        call.permit = self._permits.of(self._envelope(call), tenant(call))
         via = call.header(b"via")
         if via is not None:
             self._gateway.forward_via(via, tenant(call))
@@ -70,12 +75,29 @@ class Distribution:
         """Do a write on one entity here and at those of the sources that it concerns; what came of its parts. Raises
         what `local` does if there is no other part; SourceLoop if nobody was left who could do any."""
         parts = split(write, sources) if sources else None
+        if call.permit is not None:
+            return await self._permitted(call, call.permit, write, parts or Split(local=write), local)
         if parts is None or not parts.parts:
             return [Share(None, frozenset(write.members), refused=await local(write.body))]
         here, sent = await asyncio.gather(self._here(parts, write, local), self.send(call, parts.parts, write))
         if not here and not sent:
             raise SourceLoop("every source that holds it has been asked already")
         return [*here, *sent]
+
+    async def _permitted(self, call: Call, permit: Permit, write: Write, parts: Split, local: Local) -> list[Share]:
+        """What rights have to do with, by them: judged before anything is sent, and done here before, since only the
+        change itself tells for certain whether it is covered."""
+        parts = await permit.checked(write, parts)
+        here: list[Share] = []
+        if parts.local is not None:
+            async with permit.recorded(parts.local) as outcome:
+                if not parts.parts:
+                    body = parts.local.body
+                    return [Share(None, frozenset(parts.local.members), refused=await local(body))]
+                here = await self._here(parts, write, local)
+                if any(share.problem is not None for share in here):
+                    outcome.status = Status.REFUSED
+        return [*here, *await self.send(call, parts.parts, write)]
 
     async def _typed(self, call: Call, write: Write, sources: Sequence[Source]) -> Write:
         """With the types that the entity has here, if any: a fragment need not tell them all."""
@@ -104,6 +126,9 @@ class Distribution:
                 # it is held elsewhere, and that nothing of it was left here is as it should be
                 return []
             return [Share(None, frozenset(mine.members), problem=document(error))]
+        except Forbidden:
+            # nothing is sent of what may not be written
+            raise
         except KakehashiError as error:
             return [Share(None, frozenset(mine.members), problem=document(error))]
         return [Share(None, frozenset(mine.members), refused=refused)]
@@ -129,11 +154,15 @@ class Distribution:
         offered = [part for part in parts if part.offered]
         if not offered:
             return refused
-        caller = self._reader.callers.identify(call.headers)
-        envelope = Envelope(call.request, call.arrival, caller, call.header(b"via"), None, call.headers)
         types = tuple(sorted(write.types))
-        sent, _ = await self._gateway.forward(offered, envelope, tenant(call), FLOWS[write.operation], types)
+        sent, _ = await self._gateway.forward(
+            offered, self._envelope(call), tenant(call), FLOWS[write.operation], types
+        )
         return [*refused, *(told(one) for one in sent if not _looped(one))]
+
+    def _envelope(self, call: Call) -> Envelope:
+        caller = self._reader.callers.identify(call.headers)
+        return Envelope(call.request, call.arrival, caller, call.header(b"via"), None, call.headers)
 
 
 def _looped(one: Sent) -> bool:

@@ -45,6 +45,8 @@ class Purge:
 
     async def purge(self, call: Call) -> Reply:
         """Delete the entities that the parameters find, or only the attributes that they name."""
+        # what a query finds is known too late to be judged by rights
+        self._writer.reader.callers.administer(call.headers)
         params = self._writer.begin(call, *_FILTERS, "keep", "drop")
         context = await self._writer.reader.context(call)
         given = passed(params)

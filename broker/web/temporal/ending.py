@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
+from broker.federation.split import Split
+from broker.gateway.permits import Permit
 from broker.store.temporal import Evolutions
 from broker.web.endpoint import Call, Handler, Reply
 from broker.web.reading import Reader, tenant
-from broker.web.temporal.target import target
+from broker.web.temporal.target import Target, target
 from schemas.errors import NotFound
+from schemas.ngsi_ld.write import Write
 
 _ENTITIES = b"/ngsi-ld/v1/entities/"
 
@@ -27,10 +32,20 @@ def ending(delete: Handler, evolutions: Evolutions, reader: Reader) -> Handler:
             attribute = where.attribute_iri(await reader.context(call))
             dataset = params.get("datasetId", "@none").replace("@none", "")
             everything = params.get("deleteAll") == "true"
-            if not await evolutions.end_attribute(
-                tenant(call), where.entity, attribute, None if everything else dataset
-            ):
+
+            async def end() -> bool:
+                chosen = None if everything else dataset
+                return await evolutions.end_attribute(tenant(call), where.entity, attribute, chosen)
+
+            if not await (end() if call.permit is None else _by_right(call.permit, where, attribute, end)):
                 raise
             return Reply(204)
 
     return handler
+
+
+async def _by_right(permit: Permit, where: Target, attribute: str, end: Callable[[], Awaitable[bool]]) -> bool:
+    write = Write("deleteAttrsTemporal", where.entity, attribute=attribute)
+    await permit.checked(write, Split(local=write))
+    async with permit.recorded(write):
+        return await end()

@@ -25,7 +25,7 @@ _NOTHING: Mapping[str, str] = {}
 
 
 class TemporalWrites:
-    """The handlers. In closed mode the key of the administration is needed."""
+    """The handlers. In closed mode the key of the administration is needed, or a right to write."""
 
     def __init__(self, evolutions: Evolutions, distribution: Distribution, reader: Reader) -> None:
         self._evolutions = evolutions
@@ -35,8 +35,7 @@ class TemporalWrites:
     def _begin(self, call: Call, *known: str) -> dict[str, str]:
         """Who asks may write, and the request has not been here; the parameters, all of them `known`: they are looked
         at before the body (clause 6.3.20). `local` always is."""
-        self._reader.callers.administer(call.headers)
-        self._distribution.refuse_loop(call)
+        self._distribution.admit(call)
         params = self._reader.parameters(call)
         for name in params:
             if name not in known and name != "local":

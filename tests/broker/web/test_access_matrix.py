@@ -37,6 +37,8 @@ GROUPS: dict[str, frozenset[str]] = {
     "SECRETARIAT": ALWAYS | {"secretariat"},
     "AUDIT": ALWAYS | {"secretariat", "auditor"},
     "ADMINISTRATION": ALWAYS,
+    # and whom an agreement lets: none does here; the gateway's own store is the operator's area's
+    "ITS_AREA": ALWAYS | {"operator"},
 }
 TABLE = """
 OPEN           GET /.well-known/ngsi-ld
@@ -112,27 +114,27 @@ ANY_KEY        GET /ngsi-ld/v1/csourceSubscriptions/{subscription_id}
 ANY_KEY        PATCH /ngsi-ld/v1/csourceSubscriptions/{subscription_id}
 ADMINISTRATION DELETE /ngsi-ld/v1/entities
 ANY_KEY        GET /ngsi-ld/v1/entities
-ADMINISTRATION POST /ngsi-ld/v1/entities
-ADMINISTRATION DELETE /ngsi-ld/v1/entities/{entity_id}
+ITS_AREA       POST /ngsi-ld/v1/entities
+ITS_AREA       DELETE /ngsi-ld/v1/entities/{entity_id}
 ANY_KEY        GET /ngsi-ld/v1/entities/{entity_id}
-ADMINISTRATION PATCH /ngsi-ld/v1/entities/{entity_id}
-ADMINISTRATION PUT /ngsi-ld/v1/entities/{entity_id}
-ADMINISTRATION PATCH /ngsi-ld/v1/entities/{entity_id}/attrs
-ADMINISTRATION POST /ngsi-ld/v1/entities/{entity_id}/attrs
-ADMINISTRATION DELETE /ngsi-ld/v1/entities/{entity_id}/attrs/{attr_id}
-ADMINISTRATION PATCH /ngsi-ld/v1/entities/{entity_id}/attrs/{attr_id}
-ADMINISTRATION PUT /ngsi-ld/v1/entities/{entity_id}/attrs/{attr_id}
+ITS_AREA       PATCH /ngsi-ld/v1/entities/{entity_id}
+ITS_AREA       PUT /ngsi-ld/v1/entities/{entity_id}
+ITS_AREA       PATCH /ngsi-ld/v1/entities/{entity_id}/attrs
+ITS_AREA       POST /ngsi-ld/v1/entities/{entity_id}/attrs
+ITS_AREA       DELETE /ngsi-ld/v1/entities/{entity_id}/attrs/{attr_id}
+ITS_AREA       PATCH /ngsi-ld/v1/entities/{entity_id}/attrs/{attr_id}
+ITS_AREA       PUT /ngsi-ld/v1/entities/{entity_id}/attrs/{attr_id}
 ANY_KEY        GET /ngsi-ld/v1/entityMaps
 ANY_KEY        POST /ngsi-ld/v1/entityMaps
 ANY_KEY        DELETE /ngsi-ld/v1/entityMaps/{map_id}
 ANY_KEY        GET /ngsi-ld/v1/entityMaps/{map_id}
 ANY_KEY        PATCH /ngsi-ld/v1/entityMaps/{map_id}
-ADMINISTRATION POST /ngsi-ld/v1/entityOperations/create
-ADMINISTRATION POST /ngsi-ld/v1/entityOperations/delete
-ADMINISTRATION POST /ngsi-ld/v1/entityOperations/merge
+ITS_AREA       POST /ngsi-ld/v1/entityOperations/create
+ITS_AREA       POST /ngsi-ld/v1/entityOperations/delete
+ITS_AREA       POST /ngsi-ld/v1/entityOperations/merge
 ANY_KEY        POST /ngsi-ld/v1/entityOperations/query
-ADMINISTRATION POST /ngsi-ld/v1/entityOperations/update
-ADMINISTRATION POST /ngsi-ld/v1/entityOperations/upsert
+ITS_AREA       POST /ngsi-ld/v1/entityOperations/update
+ITS_AREA       POST /ngsi-ld/v1/entityOperations/upsert
 ANY_KEY        GET /ngsi-ld/v1/info/conformance
 ANY_KEY        GET /ngsi-ld/v1/info/sourceIdentity
 ANY_KEY        GET /ngsi-ld/v1/jsonldContexts
@@ -145,13 +147,13 @@ ANY_KEY        DELETE /ngsi-ld/v1/subscriptions/{subscription_id}
 ANY_KEY        GET /ngsi-ld/v1/subscriptions/{subscription_id}
 ANY_KEY        PATCH /ngsi-ld/v1/subscriptions/{subscription_id}
 ANY_KEY        GET /ngsi-ld/v1/temporal/entities
-ADMINISTRATION POST /ngsi-ld/v1/temporal/entities
-ADMINISTRATION DELETE /ngsi-ld/v1/temporal/entities/{entity_id}
+ITS_AREA       POST /ngsi-ld/v1/temporal/entities
+ITS_AREA       DELETE /ngsi-ld/v1/temporal/entities/{entity_id}
 ANY_KEY        GET /ngsi-ld/v1/temporal/entities/{entity_id}
-ADMINISTRATION POST /ngsi-ld/v1/temporal/entities/{entity_id}/attrs
-ADMINISTRATION DELETE /ngsi-ld/v1/temporal/entities/{entity_id}/attrs/{attr_id}
-ADMINISTRATION DELETE /ngsi-ld/v1/temporal/entities/{entity_id}/attrs/{attr_id}/{instance_id}
-ADMINISTRATION PATCH /ngsi-ld/v1/temporal/entities/{entity_id}/attrs/{attr_id}/{instance_id}
+ITS_AREA       POST /ngsi-ld/v1/temporal/entities/{entity_id}/attrs
+ITS_AREA       DELETE /ngsi-ld/v1/temporal/entities/{entity_id}/attrs/{attr_id}
+ITS_AREA       DELETE /ngsi-ld/v1/temporal/entities/{entity_id}/attrs/{attr_id}/{instance_id}
+ITS_AREA       PATCH /ngsi-ld/v1/temporal/entities/{entity_id}/attrs/{attr_id}/{instance_id}
 ANY_KEY        GET /ngsi-ld/v1/temporal/entityMaps
 ANY_KEY        POST /ngsi-ld/v1/temporal/entityMaps
 ANY_KEY        POST /ngsi-ld/v1/temporal/entityOperations/query
@@ -184,7 +186,8 @@ ROWS = {operation: group for group, operation in (line.split(maxsplit=1) for lin
 
 @pytest.fixture
 async def router(database_url: str, tmp_path: Path) -> AsyncIterator[Router]:
-    app = create_app(Settings(home=tmp_path, database_url=database_url, admin_key=ADMIN, log_level="error"))
+    settings = Settings(home=tmp_path, database_url=database_url, admin_key=ADMIN, area=AREA, log_level="error")
+    app = create_app(settings)
     assert isinstance(app, Router)
     async with app.lifespan_context(app):
         yield app
