@@ -1,7 +1,8 @@
-"""How long a platform's answer may be used again, by its own word (RFC 9111, RFC 5861). Pure."""
+"""How long a platform's answer may be used again, by its own word and by the consumer's (RFC 9111, RFC 5861). Pure."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -43,6 +44,34 @@ class Freshness(msgspec.Struct):
         stale = 0.0 if strict else _seconds(said.get("stale-if-error"))
         if stale is not None:
             self.stale_if_error = stale if self.stale_if_error is None else min(self.stale_if_error, stale)
+
+
+class Demand(msgspec.Struct, frozen=True):
+    """What a consumer demands of answers that are kept (RFC 9111 §5.2.1). `age`: seconds that one may have; less than
+    0: none is used without asking. `store`: False if nothing may be kept of this request."""
+
+    age: float = math.inf
+    store: bool = True
+
+    @property
+    def anew(self) -> bool:
+        """The platform is to be asked for this request."""
+        return self.age <= 0
+
+
+WHATEVER = Demand()
+
+
+def demand_of(headers: Mapping[bytes, bytes]) -> Demand:
+    """Of the headers of a request (names in lower case)."""
+    control = headers.get(b"cache-control")
+    if control is None:
+        # RFC 9111 §5.4
+        return Demand(-1.0) if b"no-cache" in headers.get(b"pragma", b"").lower() else WHATEVER
+    said = directives(control.decode("latin-1"))
+    seconds = _seconds(said.get("max-age"))
+    age = -1.0 if "no-cache" in said else math.inf if seconds is None else seconds
+    return Demand(age, "no-store" not in said)
 
 
 def directives(control: str) -> dict[str, str]:

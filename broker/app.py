@@ -51,6 +51,7 @@ from broker.registry.looking import Looking
 from broker.registry.registry import LOCAL_ID, Registry
 from broker.registry.tenants import Tenants
 from broker.settings import Settings, load
+from broker.store import source_writes
 from broker.store.agreement_usage import AgreementUsage
 from broker.store.agreements import Agreements
 from broker.store.contexts import Contexts
@@ -198,6 +199,7 @@ async def _furnish(
     metrics = Metrics()
     sequencer = _sequencer(settings, home, url)
     metrics.observe(registry, settler, sequencer)
+    writes = source_writes.SourceWrites(database)
     agreements, in_force = Agreements(database), InForce(AgreementUsage(database))
     gateway = Gateway(
         registry,
@@ -207,6 +209,7 @@ async def _furnish(
         budget_s=settings.request_timeout_ms / 1000,
         max_bytes=settings.max_source_bytes,
         max_collect=settings.max_collect,
+        tell_writes=writes.tell,
     )
     notifying = make_notifying(settings, database, entities, platforms, box, contexts, upstream, guard, gateway, local)
     metrics.notifications(notifying.dispatcher)
@@ -267,7 +270,7 @@ async def _furnish(
         box=box,
         upstream=upstream,
         loading=loading,
-        feed=Feed(url, FEEDS, loading.changed),
+        feed=Feed(url, FEEDS, loading.changed, channels={source_writes.CHANNEL: writes.heard(registry.forget)}),
         programme=programme,
         evidence=EvidenceDesk(programme, sequencer, lambda: keys.ledger_seeds(settings.ledger_key, home)),
         courier=make_courier(programme, entities, loading.wrote, upstream, box, settings.public_url),

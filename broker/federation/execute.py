@@ -13,7 +13,7 @@ import structlog
 
 from adapters.contract import SourceContext
 from adapters.exchange import NotModified
-from adapters.freshness import Freshness
+from adapters.freshness import WHATEVER, Demand, Freshness
 from broker.federation.backstop import Backstop
 from broker.federation.collected import Collected as Collected
 from broker.federation.hedge import hedged, patience
@@ -47,6 +47,8 @@ class Limits(msgspec.Struct, frozen=True):
     via: str
     headers: Mapping[bytes, bytes] = {}
     """Of the request itself, of which a registration may want some conveyed (clause 4.3.6.5)."""
+    demand: Demand = WHATEVER
+    """Of answers that are kept."""
     maps: Mapping[str, str] | None = None
     """The EntityMaps that sources keep of the query, by source; {}: each is to make one. None: there are none."""
 
@@ -93,17 +95,23 @@ async def ask(step: Step, limits: Limits, work: Work = fetch) -> Collected:
             freshness=freshness,
             unless=unless,
             entity_map=_map_of(source, limits),
-            conveyed=source.convey(limits.headers) if source.conveys else NOTHING,
+            conveyed=_conveyed(source, limits),
         )
         return _ask(step, ctx, work, wait)
 
     shareable = limits.maps is None and work is fetch and not source.conveys
     if source.answers is not None and step.pushdown.key is not None and shareable:
-        return await shared(step, source.answers, limits.via, deadline, alone)
+        return await shared(step, source.answers, limits.via, limits.demand, deadline, alone)
     collected = await alone(None, None)
     if collected is None:
         raise RuntimeError("not modified, though nothing was kept")
     return collected
+
+
+def _conveyed(source: Source, limits: Limits) -> Mapping[str, str]:
+    conveyed = source.convey(limits.headers) if source.conveys else NOTHING
+    # a source may keep answers, too
+    return {"cache-control": "no-cache", **conveyed} if limits.demand.anew else conveyed
 
 
 def _map_of(source: Source, limits: Limits) -> str | None:

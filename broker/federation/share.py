@@ -14,7 +14,7 @@ import msgspec
 import orjson
 
 from adapters.contract import Page
-from adapters.freshness import Freshness
+from adapters.freshness import Demand, Freshness
 from broker.federation.collected import Collected
 from broker.federation.plan import Step
 from broker.registry.answers import Answers, Flight, Kept, Landed
@@ -28,16 +28,17 @@ _FAILED = (Status.TIMEOUT, Status.UNAVAILABLE, Status.RATE_LIMITED, Status.BAD, 
 """What a kept answer may stand in for. A source that refuses is not overruled."""
 
 
-async def shared(step: Step, answers: Answers, via: str, deadline: float, ask: AskAlone) -> Collected:
-    """The source's answer: kept, of another request's question, or its own. Raises nothing."""
+async def shared(step: Step, answers: Answers, via: str, demand: Demand, deadline: float, ask: AskAlone) -> Collected:
+    """The source's answer: kept, of another request's question, or its own, as `demand` has it. Raises nothing."""
     loop = asyncio.get_running_loop()
     # a chain that the source would break off gives another answer
     key = (step.pushdown.key, via)
     began = perf_counter()
     kept = answers.kept(key)
-    if kept is not None and kept.fresh_until > loop.time():
-        return _from(kept, step, loop.time(), began)
-    while answers.room.share:
+    now = loop.time()
+    if kept is not None and kept.fresh_until > now and now - kept.since <= demand.age:
+        return _from(kept, step, now, began)
+    while answers.room.share and not demand.anew:
         flight = answers.flights.get(key)
         if flight is None:
             break
@@ -48,32 +49,37 @@ async def shared(step: Step, answers: Answers, via: str, deadline: float, ask: A
             detail = "it did not answer another request that asked the same in time"
             return Collected(step, Outcome(step.source.id, Status.TIMEOUT, cache_hit=True, detail=detail))
         if landed.pages is None or _out_of_time(landed.outcome, loop.time(), deadline):
-            return await _alone(step, answers, key, kept, ask)
+            return await _alone(step, answers, key, kept, demand, ask)
         outcome = msgspec.structs.replace(landed.outcome, ms=(perf_counter() - began) * 1000, entities=0)
         outcome.cache_hit = outcome.contacted
         return Collected(step, outcome, list(landed.pages))
     flight = answers.flights[key] = Flight()
     landed = None
     try:
-        collected = await _alone(step, answers, key, kept, ask)
-        if flight.landing is not None:
+        collected = await _alone(step, answers, key, kept, demand, ask)
+        if flight.waiters:
             landed = Landed(copy(collected.outcome), portable(collected.pages))
         return collected
     finally:
         if answers.flights.get(key) is flight:
             del answers.flights[key]
-        if flight.landing is not None and not flight.landing.done():
-            flight.landing.set_result(landed)
+        flight.land(landed)
 
 
 async def _landing(flight: Flight, deadline: float, loop: asyncio.AbstractEventLoop) -> Landed | None:
-    if flight.landing is None:
-        flight.landing = loop.create_future()
-    flight.waiting += 1
-    await asyncio.wait((flight.landing,), timeout=max(deadline - loop.time(), 0.0))
-    if flight.landing.done():
-        return flight.landing.result()
-    return Landed(Outcome("", Status.TIMEOUT), None)
+    # each has a future of its own: a request that is given up cancels what it waits for
+    waiter: asyncio.Future[Landed | None] = loop.create_future()
+    flight.waiters.append(waiter)
+    timer = loop.call_at(deadline, _late, waiter)
+    try:
+        return await waiter
+    finally:
+        timer.cancel()
+
+
+def _late(waiter: asyncio.Future[Landed | None]) -> None:
+    if not waiter.done():
+        waiter.set_result(Landed(Outcome("", Status.TIMEOUT), None))
 
 
 def _out_of_time(outcome: Outcome, now: float, deadline: float) -> bool:
@@ -82,12 +88,12 @@ def _out_of_time(outcome: Outcome, now: float, deadline: float) -> bool:
 
 
 async def _alone(
-    step: Step, answers: Answers, key: tuple[Hashable, str], kept: Kept | None, ask: AskAlone
+    step: Step, answers: Answers, key: tuple[Hashable, str], kept: Kept | None, demand: Demand, ask: AskAlone
 ) -> Collected:
     loop = asyncio.get_running_loop()
     epoch = answers.epoch
     began = perf_counter()
-    freshness = Freshness() if answers.room.limit else None
+    freshness = Freshness() if answers.room.limit and (demand.store or kept is not None) else None
     collected = await ask(freshness, kept.unless if kept is not None else None)
     now = loop.time()
     if collected is None and kept is not None and freshness is not None:
@@ -99,13 +105,13 @@ async def _alone(
     if collected is None:
         raise RuntimeError("not modified, though nothing was kept")
     status = collected.outcome.status
-    if kept is not None and status in _FAILED and now < kept.usable_until:
+    if kept is not None and status in _FAILED and now < kept.usable_until and now - kept.since <= demand.age:
         stale = _from(kept, step, now, began)
         stale.outcome.detail = f"{collected.outcome.detail}; what it said {_ago(now - kept.since)} is used"
         return stale
     # the answer may be older than what was written meanwhile
     if freshness is not None and collected.outcome.complete and epoch == answers.epoch:
-        pages = portable(collected.pages) if answers.may_keep(freshness) else None
+        pages = portable(collected.pages) if demand.store and answers.may_keep(freshness) else None
         if pages is not None:
             answers.keep(key, pages, collected.outcome.bytes, freshness, now)
         elif kept is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -13,6 +14,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from adapters.freshness import demand_of
 from broker.federation.agreed import held, quoted, used, without
 from broker.federation.csf import chosen
 from broker.federation.discover import discover
@@ -36,7 +38,7 @@ from broker.registry.registry import Registry
 from broker.registry.source import Source
 from schemas.agreement import Operation
 from schemas.capability import Pushdown
-from schemas.errors import Forbidden, LoopDetected
+from schemas.errors import Forbidden, LoopDetected, StoreUnavailable
 from schemas.flow import Flow
 from schemas.idempotency import IdempotencyKey
 from schemas.narrowing import Clause
@@ -82,6 +84,7 @@ class Gateway:
         budget_s: float,
         max_bytes: int,
         max_collect: int,
+        tell_writes: Callable[[Collection[str]], Awaitable[None]],
     ) -> None:
         self.registry = registry
         self.settler = settler
@@ -91,6 +94,7 @@ class Gateway:
         self._budget = budget_s
         self._max_bytes = max_bytes
         self._max_collect = max_collect
+        self._tell_writes = tell_writes
 
     @property
     def max_collect(self) -> int:
@@ -111,7 +115,8 @@ class Gateway:
     def limits(self, envelope: Envelope, tenant: str) -> Limits:
         """Of a request that may go on to sources. LoopDetected."""
         via = self.forward_via(envelope.via, tenant)
-        return Limits(self._budget, self._max_bytes, str(envelope.request), via, envelope.headers)
+        headers = envelope.headers
+        return Limits(self._budget, self._max_bytes, str(envelope.request), via, headers, demand_of(headers))
 
     def asking(
         self,
@@ -226,6 +231,11 @@ class Gateway:
                 sent = await forward(parts, limits)
         except Forbidden as error:
             sent, ended = [given_up(part) for part in parts], error
+        kept = {part.source.id for part in parts if part.source.answers is not None}
+        if kept:
+            # before the answer leaves: who asks another worker then is not to be told what was before
+            with contextlib.suppress(StoreUnavailable):
+                await self._tell_writes(kept)
         result = Result([one.collected for one in sent])
         flows = await self.settle(result, envelope, operation, types, done=True)
         if ended is not None:

@@ -86,10 +86,14 @@ class Landed(msgspec.Struct):
 
 
 class Flight(msgspec.Struct):
-    """A question under way. `landing` is there if somebody waits; None comes of it if the one who asked gave up."""
+    """A question under way, and who waits for what comes of it: None if the one who asked gave up."""
 
-    landing: asyncio.Future[Landed | None] | None = None
-    waiting: int = 0
+    waiters: list[asyncio.Future[Landed | None]] = []
+
+    def land(self, landed: Landed | None) -> None:
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(landed)
 
 
 @dataclass(slots=True)
@@ -138,7 +142,7 @@ class Answers:
     @property
     def sharing(self) -> int:
         """Requests that wait for what another one is asking."""
-        return sum(flight.waiting for flight in self.flights.values())
+        return sum(len(flight.waiters) for flight in self.flights.values())
 
     def forget(self) -> None:
         """Something was written there: what was said before is no longer true, nor what is being asked now."""

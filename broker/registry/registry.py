@@ -107,6 +107,12 @@ class Registry:
     def source(self, platform_id: str) -> Source | None:
         return self._sources.get(platform_id)
 
+    def forget(self, platform_id: str | None) -> None:
+        """Keep no answer of a source that was given before now; None: of any."""
+        for source in self._sources.values():
+            if source.answers is not None and platform_id in (None, source.id):
+                source.answers.forget()
+
     async def own(self, tenant: str) -> Source:
         """The tenant's part of the local store, also where it holds no entities now: it may have held some."""
         for source in self.sources(tenant):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
 
 import asyncpg
 import structlog
@@ -20,6 +21,9 @@ CHANNEL = "kakehashi_changes"
 
 Callback = Callable[[str, int], Awaitable[None]]
 """Called with the name of what has changed and its version; loads it anew."""
+Hear = Callable[[str | None], None]
+"""Called with what a notification says; with None where some may have been missed."""
+_NONE: Mapping[str, Hear] = MappingProxyType({})
 
 _BUMP = """
 WITH bumped AS (
@@ -48,10 +52,20 @@ class Feed:
 
     After the first connection and after each new one it is called for every name; in between for every change (several
     in a row may become one call), and for what a poll finds. A callback that raises is called again after a second.
+    `channels`: notifications of others, which nobody keeps, by their channel.
     """
 
-    def __init__(self, url: str, names: Iterable[str], callback: Callback, *, poll_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        names: Iterable[str],
+        callback: Callback,
+        *,
+        poll_seconds: float = 30.0,
+        channels: Mapping[str, Hear] = _NONE,
+    ) -> None:
         self._url = url
+        self._channels = channels
         self._names = frozenset(names)
         self._callback = callback
         self._poll = poll_seconds
@@ -96,6 +110,8 @@ class Feed:
                     connection = await self._listen()
             # Whatever happened while nobody listened, and to whichever database this now is: load all.
             self._seen.clear()
+            for hear in self._channels.values():
+                hear(None)
 
     async def _listen(self) -> asyncpg.Connection:
         connection = await connect(self._url, timeout=_PATIENCE)
@@ -104,10 +120,15 @@ class Feed:
         try:
             with store_errors():
                 await connection.add_listener(CHANNEL, lambda *_: self._wake.set())
+                for channel in self._channels:
+                    await connection.add_listener(channel, self._heard)
         except BaseException:
             connection.terminate()
             raise
         return connection
+
+    def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+        self._channels[channel](str(payload))
 
     async def _follow(self, connection: asyncpg.Connection) -> None:
         """Until the connection is lost (`StoreUnavailable`)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.freshness import Freshness
+from adapters.freshness import Demand, Freshness, demand_of
 
 
 def read(*answers: dict[str, str]) -> Freshness:
@@ -47,3 +47,23 @@ def test_of_several_answers_the_strictest_counts() -> None:
     assert (found.seconds, found.etag, found.store) == (5.0, None, True)
     assert not read(one, {"cache-control": "no-store"}).store
     assert (read(one).etag, read(one).url) == ('"a"', "http://h/0")
+
+
+@pytest.mark.parametrize(
+    ("headers", "demand"),
+    [
+        ({}, Demand()),
+        ({b"cache-control": b"max-stale"}, Demand()),
+        ({b"cache-control": b"No-Cache"}, Demand(-1.0)),
+        ({b"cache-control": b"max-age=60, no-cache"}, Demand(-1.0)),
+        ({b"cache-control": b"max-age=60"}, Demand(60.0)),
+        ({b"cache-control": b"max-age=soon"}, Demand(0.0)),
+        ({b"cache-control": b"no-store"}, Demand(store=False)),
+        ({b"cache-control": b"\xff=,;"}, Demand()),
+        ({b"pragma": b"no-cache"}, Demand(-1.0)),
+        ({b"pragma": b"no-cache", b"cache-control": b"max-age=5"}, Demand(5.0)),
+    ],
+)
+def test_what_a_consumer_demands(headers: dict[bytes, bytes], demand: Demand) -> None:
+    assert demand_of(headers) == demand
+    assert demand.anew == (demand.age <= 0)

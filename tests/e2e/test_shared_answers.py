@@ -206,7 +206,6 @@ def test_cache_duration_of_a_registration(space: Space, own_host: Host, gateway:
     assert "cacheDuration" in refused.text
     assert space.client.post(path, json=document, headers=headers).status_code == 201
     space._added.append(document["id"])
-    space.wait(lambda: space.client.get(f"/platforms/{document['id']}").json().get("probe"), 20)
     space.wait(lambda: "age" in space.get(type="Crowd").headers, 20)
     before = len(source.asked)
     assert orjson.loads(space.get(type="Crowd").content) == [crowd(1)]
@@ -227,3 +226,32 @@ def test_tenants_share_nothing(gateway: Gateway, own_host: Host) -> None:
     assert len(source.asked) == 2
     one.close()
     two.close()
+
+
+@pytest.mark.parametrize(
+    "headers", [{"cache-control": "no-cache"}, {"cache-control": "max-age=0"}, {"pragma": "no-cache"}]
+)
+def test_a_consumer_may_have_it_asked_anew(space: Space, told: tuple[Told, str], headers: dict[str, str]) -> None:
+    source, _ = told
+    source.headers = {"cache-control": "max-age=600"}
+    assert space.get(type="Crowd").json() == [crowd(n) for n in range(3)]
+    source.honest.put([crowd(9)])
+    assert len(space.get(type="Crowd").json()) == 3, "kept"
+    asked = space.get(type="Crowd", headers=headers)
+    assert (asked.json(), "age" in asked.headers) == ([crowd(9)], False)
+    assert source.asked[-1].headers["cache-control"] == "no-cache", "a gateway further on may keep answers, too"
+    assert space.get(type="Crowd").json() == [crowd(9)], "what was asked anew is kept for the others"
+    assert len(source.asked) == 2
+    source.status = 503
+    failed = space.get(type="Crowd", headers=headers)
+    assert (failed.json(), failed.headers["ngsild-warning"][:3]) == ([], "199"), "nor does it stand in for a failure"
+
+
+def test_a_consumer_may_tell_how_old_it_may_be_and_that_it_is_not_kept(space: Space, told: tuple[Told, str]) -> None:
+    source, _ = told
+    source.headers = {"cache-control": "max-age=600"}
+    space.get(type="Crowd", headers={"cache-control": "no-store"})
+    space.get(type="Crowd", headers={"cache-control": "max-age=300"})
+    assert len(source.asked) == 2
+    assert "age" in space.get(type="Crowd", headers={"cache-control": "max-age=300"}).headers
+    assert len(source.asked) == 2

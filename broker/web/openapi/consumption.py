@@ -253,6 +253,7 @@ def by_post(entities: Answer, older: Answer) -> Operation:
             *MAPPED,
             "Prefer",
             *_READING,
+            "Cache-Control",
         ),
         Content("Query", example={"type": "Query", "entities": [{"type": "EvacuationShelter"}]}),
         (400, 401, 403, 406, 413, 415, 422, 503, 504, 508),

@@ -66,7 +66,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "or local=true is needed.",
         "該当しうるすべての提供元に問い合わせ、IDで統合した1ページを返します。失敗した提供元はNGSILD-Warningで示されます。",
         {200: _PAGE, 201: _PAGE, 203: older(_PAGE)},
-        (*_QUERY, *MAPPED, "Prefer", *_READING),
+        (*_QUERY, *MAPPED, "Prefer", *_READING, "Cache-Control"),
         faults=_READ_FAULTS,
     ),
     Operation(
@@ -78,7 +78,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Clause 5.7.1. Parts that several sources hold are merged.",
         "複数の提供元に分かれた属性は統合されます。",
         {200: _ENTITY, 203: older(_ENTITY)},
-        ("entity_id", "type", *_RENDERING, *MAPPED, "Prefer", *_READING),
+        ("entity_id", "type", *_RENDERING, *MAPPED, "Prefer", *_READING, "Cache-Control"),
         faults=(*_READ_FAULTS, 404),
     ),
     _POSTED,

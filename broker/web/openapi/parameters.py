@@ -196,6 +196,13 @@ PARAMETERS: dict[str, Json] = {
         "batch: the request is recorded as batch use; a batch service can't declare itself interactive.",
         {"type": "string", "enum": ["batch"]},
     ),
+    "Cache-Control": _header(
+        "Cache-Control",
+        "no-cache・max-age=秒: 保持する回答（それより古い回答）を使わず提供元に尋ねる。no-store: 保持しない",
+        "no-cache, max-age=SECONDS: answers that are kept (and older) are not used, the sources are asked; no-store: "
+        "nothing is kept of this one.",
+        {"type": "string", "maxLength": 1000},
+    ),
     "Idempotency-Key": _header(
         "Idempotency-Key",
         "再送の目印。同じキーの同じリクエストは7日間、API利用回数に数えない。内容が違えば422",

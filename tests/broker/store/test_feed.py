@@ -10,6 +10,9 @@ import pytest
 
 from broker.store.database import Database
 from broker.store.feed import Feed, bump
+from broker.store.source_writes import CHANNEL, SourceWrites
+
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE $1"
 
 
 class Heard:
@@ -115,3 +118,23 @@ async def test_stop_gives_the_connection_back(database: Database) -> None:
     async with asyncio.timeout(20), database.connection() as connection:
         while await connection.fetchval(listening):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_what_others_write_to_is_heard_and_after_a_lost_connection_all_may_have_been_missed(
+    database: Database,
+) -> None:
+    mine, other = SourceWrites(database), SourceWrites(database)
+    told: asyncio.Queue[str | None] = asyncio.Queue()
+    feed = Feed(database.url, [], Heard(), poll_seconds=3600, channels={CHANNEL: mine.heard(told.put_nowait)})
+    await feed.start()
+    try:
+        await mine.tell(["urn:x:mine"])
+        await other.tell(["urn:x:a:1", "漢", "x" * 7000])
+        async with asyncio.timeout(20):
+            assert [await told.get(), await told.get()] == ["urn:x:a:1", "漢"], "neither my own nor what is too long"
+            await database.pool.execute(CUT, "SELECT name, version FROM changes%")
+            assert await told.get() is None
+            await other.tell(["urn:x:a:2"])
+            assert await told.get() == "urn:x:a:2"
+    finally:
+        await feed.stop()
