@@ -41,9 +41,10 @@ format: setup    ## put the code in form
 fuzz: setup      ## 2,000 cases made from the published OpenAPI document; CASES=…, SEED=…
 	SCHEMATHESIS_CASES=$(CASES) SCHEMATHESIS_SEED=$(SEED) $(RUN) pytest -n 0 -s tests/e2e/test_schemathesis.py $(ARGS)
 
-soak: setup      ## hours: 500 crashes, 10,000 spoilt bundles, a year of 2,000,000 flows; CRASH_KILLS=…, LEDGER_MUTATIONS=…, KPI_FLOWS=…
+soak: setup      ## hours: crashes, spoilt bundles, a whole portal, a year of flows; CRASH_KILLS=…, LEDGER_MUTATIONS=…, CATALOGUE_DATASETS=…, KPI_FLOWS=…
 	CRASH_KILLS=$${CRASH_KILLS:-500} LEDGER_MUTATIONS=$${LEDGER_MUTATIONS:-10000} \
 	  $(RUN) pytest -n 0 -s tests/e2e/test_crash.py tests/schemas/ledger/test_verify.py $(ARGS)
+	CATALOGUE_DATASETS=$${CATALOGUE_DATASETS:-10000} $(RUN) pytest -n 0 -s tests/e2e/test_catalogue_cli.py $(ARGS)
 	KPI_FLOWS=$${KPI_FLOWS:-2000000} $(RUN) pytest -n 0 -s tests/broker/kpi/test_recorded_year.py -k two_million $(ARGS)
 
 bench: setup     ## what an answer costs, in CPU; JSON

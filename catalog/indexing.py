@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from catalog.coverage import extent, period
 from catalog.quality import quality
 from catalog.search.fold import fold, lexemes
 from catalog.search.synonyms import labels
@@ -70,6 +71,7 @@ def index(dataset: Dataset, today: date) -> DatasetRow:
         *(column.name for column in (dataset.live.attributes if dataset.live else ())[:100]),
         dataset.description[:_DESCRIBED],
     )
+    start, until = period(dataset)
     words = list(dict.fromkeys((*head, *lexemes(" ".join(said)))))[:_MOST_LEXEMES]
     return DatasetRow(
         id=dataset.id,
@@ -90,9 +92,9 @@ def index(dataset: Dataset, today: date) -> DatasetRow:
         access=dataset.access.value,
         types=dataset.types,
         live=dataset.live is not None,
-        extent=dataset.bbox,
-        start=dataset.start or None,
-        until=dataset.end or None,
+        extent=extent(dataset),
+        start=start,
+        until=until,
         modified=dataset.modified or None,
         usable=usable(dataset, judged.score),
         score=judged.score,

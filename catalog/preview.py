@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
 import csv
 import io
-import re
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -22,8 +20,6 @@ from schemas.errors import BadUpstream, SourceUnsupported
 _MOST_COLUMNS = 200
 _MOST_CELL = 500
 _HEADER_SEARCH = 30
-_ISO_2022 = re.compile(rb"\x1b\$[@B]")
-_HALF_WIDTH = re.compile("[\uff61-\uff9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +67,14 @@ def _cut(data: bytes) -> bytes:
 
 
 def _decoded(data: bytes) -> tuple[str, str]:
-    if _ISO_2022.search(data[:100_000]):
-        return data.decode("iso2022_jp", "replace"), "ISO-2022-JP"
     try:
-        text, encoding = decode(data)
+        return decode(data)
     except BadUpstream:
         # the usual ones of Japan don't fit; among the others a guess is better than nothing, as nothing is kept of it
         found = charset_normalizer.from_bytes(data[:200_000]).best()
         if found is None:
             raise
         return data.decode(found.encoding, "replace"), f"{found.encoding} (guessed)"
-    if "CP932" in encoding and len(_HALF_WIDTH.findall(text[:5000])) > len(text[:5000]) / 5:
-        # EUC-JP reads as Shift_JIS too, as a row of half-width katakana
-        with contextlib.suppress(UnicodeDecodeError):
-            return data.decode("euc_jp"), "EUC-JP"
-    return text, encoding
 
 
 def _csv(text: str, encoding: str, rows: int, whole: bool) -> Preview:

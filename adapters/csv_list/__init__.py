@@ -22,7 +22,7 @@ catalogue = CatalogueManifest(
     options_schema=schema(
         encoding={
             "type": "string",
-            "enum": ["utf-8", "utf-16", "shift_jis", "cp932", "euc-jp"],
+            "enum": ["utf-8", "utf-16", "shift_jis", "cp932", "euc-jp", "iso-2022-jp"],
             "description": "Encoding, if detection is wrong / 文字コード",
         },
         header_row={

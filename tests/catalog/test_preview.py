@@ -27,6 +27,12 @@ def test_a_beginning_that_ends_in_the_middle_of_a_character(encoding: str) -> No
         assert preview(data[:cut], whole=False, rows=5).rows[0][0] == "豊洲西小学校"
 
 
+@pytest.mark.parametrize("encoding", ["cp932", "euc_jp", "utf-16"])
+def test_json_in_other_encodings_than_its_own(encoding: str) -> None:
+    shown = preview('[{"名称": "豊洲西小学校"}]'.encode(encoding), whole=True, rows=5)
+    assert (shown.columns, shown.rows) == (["名称"], [["豊洲西小学校"]])
+
+
 def test_json_and_geojson() -> None:
     assert preview(b'[{"a": 1, "b": null}, {"a": true}]', whole=True, rows=5).rows == [["1", ""], ["true", ""]]
     with pytest.raises(SourceUnsupported):

@@ -52,6 +52,26 @@ def test_encoding_as_told_is_not_second_guessed() -> None:
     assert raised.value.field == "options.encoding"
 
 
+@pytest.mark.parametrize(
+    ("text", "codec", "words"),
+    [
+        ("名称,緯度,経度\n新橋,35.6,139.7\n", "euc_jp", "EUC-JP"),
+        ("名称,緯度,経度\n新橋,35.6,139.7\n", "iso2022_jp", "ISO-2022-JP"),
+        # all of it fits Shift_JIS too
+        ("名称\n豊洲\n", "euc_jp", "EUC-JP"),
+        ("ひらがなだけの表,カタカナダケノヒョウ", "euc_jp", "EUC-JP"),
+        ("名称①\n豊洲\n", "euc_jis_2004", "EUC-JP"),
+        # half-width katakana as such
+        ("名前,カナ\n大手町,ｵｵﾃﾏﾁ\n", "cp932", "Shift_JIS (CP932)"),
+        ("ﾄｳｷｮｳﾄ,ﾁﾖﾀﾞｸ\nﾐﾅﾄｸ,1\n", "cp932", "Shift_JIS (CP932)"),
+        ("名前,カナ\n大手町,ｵｵﾃﾏﾁ\n", "euc_jp", "EUC-JP"),
+        ("髙島,﨑,①,～", "cp932", "Shift_JIS (CP932)"),
+    ],
+)
+def test_encodings_of_japan_are_told_apart(text: str, codec: str, words: str) -> None:
+    assert decode(text.encode(codec)) == (text, words)
+
+
 def test_bytes_in_no_encoding_are_refused() -> None:
     with pytest.raises(BadUpstream, match="Shift_JIS"):
         decode(b"\x81 \xfd\xff abc")
