@@ -17,8 +17,9 @@ from broker.store.ledger import Ledger, LedgerDamaged
 from broker.store.projects import ProjectVersion
 from schemas.errors import NotFound, OperationNotSupported
 from schemas.kpi.basis import Agreed, Basis, Closing, Corrected, Counted, Version
-from schemas.kpi.definition import Scope
+from schemas.kpi.definition import Scope, read_definition
 from schemas.kpi.evidence import Evidence
+from schemas.kpi.facts import JUDGED, KINDS, needs_facts
 from schemas.kpi.fiscal import TOKYO, fiscal_year
 from schemas.kpi.life import Filing
 from schemas.kpi.project import public_part
@@ -136,8 +137,8 @@ class Bundling:
         basis.projects.extend(Version(v.version, public_part(v.project)) for v in history if v.version in versions)
         if kind is Filing.INDIVIDUAL:
             basis = _with_pack(basis, filings, events, limit)
-        begin = min((e.seq for e in events if e.kind != APPROVED), default=0)
         since = min(one.year for one in basis.years)
+        begin = min(_own(events), _told(events, basis, since))
         span = await self._span(since, begin, size)
         basis.corrections.extend(_corrections(events, span[0]))
         if filed is not None:
@@ -178,6 +179,21 @@ def _with_pack(basis: Basis, filings: Sequence[Filed], events: Sequence[Numbered
         if one.kind is Filing.INDIVIDUAL and one.year == basis.year and _place(events, one) < limit
     ]
     return msgspec.structs.replace(basis, before=earlier[-1].body.decode()) if earlier else basis
+
+
+def _own(events: Sequence[NumberedEvent]) -> int:
+    """The first event of the project itself."""
+    return min(one.seq for one in events if one.kind.startswith(("kpi.", "project.")))
+
+
+def _told(events: Sequence[NumberedEvent], basis: Basis, year: int) -> int:
+    """From where on roll-outs and judgements are needed, if they are: the last full judgement before the year."""
+    if not needs_facts(read_definition(one.definition) for one in basis.definitions):
+        return _own(events)
+    begin = datetime(year, 4, 1, tzinfo=TOKYO)
+    told = [one for one in events if one.kind in KINDS]
+    full = [one.seq for one in told if one.kind == JUDGED and one.body.get("full") is True and one.time < begin]
+    return full[-1] if full else min((one.seq for one in told), default=_own(events))
 
 
 def _the_filing(filings: Sequence[Filed], wanted: Wanted) -> Filed:

@@ -8,28 +8,34 @@ from typing import Any
 
 from broker.store.usage_read import Keys, UsageReader
 from schemas.kpi.definition import ADDITIVE, KpiDefinition, Measure, Source
+from schemas.kpi.facts import Facts
 from schemas.kpi.periods import Period
 from schemas.kpi.project import Project
-from schemas.kpi.series import Recount, Series, segments
+from schemas.kpi.series import Recount, Segment, Series, segments, series_of
 from schemas.kpi.usage import Daily, Key, admits, capped, in_scope, items
 
 
 async def measure(
-    reader: UsageReader, keys: Keys, project: Project, versions: Sequence[KpiDefinition], period: Period
+    reader: UsageReader,
+    keys: Keys,
+    project: Project,
+    versions: Sequence[KpiDefinition],
+    period: Period,
+    facts: Facts,
 ) -> Series:
     """From the roll-ups. Each day is counted as the version of that day says."""
-    of: dict[date, Any] = {}
-    per: dict[date, Any] = {}
+    parts: list[tuple[Segment, list[Daily]]] = []
     for segment in segments(versions, period):
-        scope = in_scope(segment.definition.scope, project)
-        for source, daily in ((segment.definition.of, of), (segment.definition.per, per)):
-            if source is not None:
-                daily.update(await _daily(reader, keys, source, scope, segment.since, segment.until))
-    return Series(versions[-1], of, per if versions[-1].per is not None else None)
+        one = segment.definition
+        scope = in_scope(one.scope, project)
+        sources = [source for source in (one.of, one.per) if source is not None]
+        days = [await _daily(reader, keys, source, scope, segment.since, segment.until) for source in sources]
+        parts.append((segment, days))
+    return series_of(versions[-1], parts, project, facts)
 
 
 async def recount(
-    reader: UsageReader, project: Project, kpis: Sequence[Sequence[KpiDefinition]], period: Period
+    reader: UsageReader, project: Project, kpis: Sequence[Sequence[KpiDefinition]], period: Period, facts: Facts
 ) -> list[Series]:
     """The same from the flows, which are read once for all KPIs."""
     below = await reader.below()
@@ -38,12 +44,21 @@ async def recount(
         for key, request, time, entities, size in piece:
             # equal keys are one object, which the reader keeps
             counting.take(key, request, time, entities, size)
-    return counting.series()
+    return counting.series(facts)
+
+
+async def read_facts(reader: UsageReader) -> Facts:
+    facts = Facts()
+    for kind, time, subject, body in await reader.told():
+        facts.tell(kind, time, subject, body)
+    return facts
 
 
 async def _daily(
     reader: UsageReader, keys: Keys, source: Source, scope: Callable[[Key], bool], since: date, until: date
 ) -> Daily:
+    if source.measure is Measure.ROLLOUTS:
+        return {}
     admitted = admits(source.filter)
     chosen = {i: key for i, key in keys.keys.items() if admitted(key) and scope(key)}
     if source.measure is Measure.REQUESTS:

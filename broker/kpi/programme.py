@@ -12,7 +12,7 @@ import msgspec
 from broker.kpi.compute import compute
 from broker.kpi.evidence import Ledger, NoLedger, described
 from broker.kpi.joint import joint_document
-from broker.kpi.measure import measure, recount
+from broker.kpi.measure import measure, read_facts, recount
 from broker.store.database import Database
 from broker.store.kpi_filings import Filed, Filings
 from broker.store.projects import KpiVersion, Projects
@@ -31,6 +31,7 @@ from schemas.kpi.document import (
 )
 from schemas.kpi.entry import Entry, period_of
 from schemas.kpi.evaluation import read_evaluation, settle
+from schemas.kpi.facts import Facts
 from schemas.kpi.fiscal import TOKYO, fiscal_year
 from schemas.kpi.life import Filing, State, may_close
 from schemas.kpi.periods import year_of
@@ -234,12 +235,13 @@ class Programme:
         async with UsageReader.open(self.database) as reader:
             keys = self._keys
             await reader.refresh(keys)
+            facts = await read_facts(reader)
             for one in dict.fromkeys((year, project.first_year, project.first_year + 1)):
                 end = until if one == year else year_of(one).until
                 if one > year:
                     continue
                 kept = closing if one == year else await self.filings.newest(project.id, one, Filing.CLOSING)
-                for name, figures in (await self._year(reader, keys, project, agreed, one, end, kept, raw)).items():
+                for name, figures in (await self._year(reader, facts, project, agreed, one, end, kept, raw)).items():
                     found[name] |= figures
                 for name, versions in agreed.items():
                     if versions[-1].definition.kind is Kind.ENTERED:
@@ -255,7 +257,7 @@ class Programme:
     async def _year(
         self,
         reader: UsageReader,
-        keys: Keys,
+        facts: Facts,
         project: Project,
         agreed: Mapping[str, Sequence[KpiVersion]],
         year: int,
@@ -275,9 +277,9 @@ class Programme:
         period = year_of(year)
         series: list[Series]
         if raw:
-            series = await recount(reader, project, list(chosen.values()), period)
+            series = await recount(reader, project, list(chosen.values()), period, facts)
         else:
-            series = [await measure(reader, keys, project, versions, period) for versions in chosen.values()]
+            series = [await measure(reader, self._keys, project, vs, period, facts) for vs in chosen.values()]
         return {name: measured_figures(one, year, until) for name, one in zip(chosen, series, strict=True)}
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from broker.kpi.judging import judge
 from broker.kpi.programme import Programme
 from broker.store.entities import Entities
 from broker.store.kpi_feed import FeedItem, KpiFeed
@@ -37,6 +38,7 @@ class Publisher:
         async with self._feed.leading() as leads:
             if not leads:
                 return
+            await judge(self._programme.database, now)
             for found in await self._programme.projects.all():
                 project = found.project.id
                 try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -10,9 +11,10 @@ import orjson
 from broker.store.database import Database
 
 _EVENTS = """
-    SELECT s.seq, e.kind, e.subject, e.body FROM ledger_events AS e JOIN ledger_entries AS s ON s.id = e.id
+    SELECT s.seq, e.time, e.kind, e.subject, e.body FROM ledger_events AS e JOIN ledger_entries AS s ON s.id = e.id
     WHERE s.seq < $2 AND (
-        e.kind = 'correction.approved' OR (e.kind = 'project.changed' AND e.subject = $1)
+        e.kind IN ('correction.approved', 'area.applied', 'catalog.judged')
+        OR (e.kind = 'project.changed' AND e.subject = $1)
         OR (starts_with(e.kind, 'kpi.') AND (e.subject = $1 OR starts_with(e.subject, $1 || '/')))
     ) ORDER BY s.seq
 """
@@ -29,6 +31,7 @@ class NumberedEvent:
     """An event of the ledger at its place."""
 
     seq: int
+    time: datetime
     kind: str
     subject: str
     body: dict[str, Any]
@@ -41,10 +44,11 @@ class KpiEvidence:
         self._database = database
 
     async def events(self, project: str, size: int) -> list[NumberedEvent]:
-        """Among the first `size` entries: those about the project and its KPIs, and all corrections; in order."""
+        """Among the first `size` entries: those about the project and its KPIs, and all corrections, roll-outs and
+        judgements of assets; in order."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(_EVENTS, project, size, timeout=60.0)
-        return [NumberedEvent(r["seq"], r["kind"], r["subject"], orjson.loads(r["body"])) for r in rows]
+        return [NumberedEvent(r["seq"], r["time"], r["kind"], r["subject"], orjson.loads(r["body"])) for r in rows]
 
     async def flows_below(self, below: int) -> int:
         """The first entry behind the flows of transactions with numbers less than `below`; 0 if there are none."""

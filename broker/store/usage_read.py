@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from broker.store.database import Database
 from broker.store.usage_rollup import kept_days
@@ -46,6 +47,12 @@ _WINDOWS = f"""
     FROM {_JOINED} GROUP BY 1, 2
 """  # noqa: S608
 
+
+# as the index has it
+_TOLD = (
+    "SELECT kind, time, subject, body FROM ledger_events WHERE kind IN ('area.applied', 'catalog.judged')"
+    " ORDER BY txid, seq"
+)
 
 Use = tuple[Key, UUID, datetime, int, int]
 """Key, request, time, entities, bytes."""
@@ -135,6 +142,11 @@ class UsageReader:
             " ORDER BY hour, keyset"
         )
         return await self._fetch(statement, midnight(since), midnight(until), sets)
+
+    async def told(self) -> list[tuple[str, datetime, str, dict[str, Any]]]:
+        """Kind, time, subject and body of the ledger's events by which figures are counted, in order."""
+        rows = await self._connection.fetch(_TOLD)
+        return [(r["kind"], r["time"], r["subject"], orjson.loads(r["body"])) for r in rows]
 
     async def uses(self, since: date, until: date, below: int) -> AsyncIterator[list[Use]]:
         """The flows themselves, as corrected, of transactions below a number; in pieces. Equal keys are one object.

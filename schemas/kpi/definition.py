@@ -40,6 +40,9 @@ class Measure(StrEnum):
     AREA_PAIRS = "area_pairs"
     DAYS = "days"
     """Days of Tokyo with at least one use."""
+    ROLLOUTS = "rollouts"
+    """Pairs of areas between which a set-up was carried over (`area apply`): from the project's areas to others
+    (scope provider), or in its name (consumer). The one measure that counts no flows."""
 
 
 ADDITIVE = frozenset({Measure.REQUESTS, Measure.ENTITIES, Measure.BYTES})
@@ -82,7 +85,9 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exclude_services: Words = ()
     """Health checks, synthetic traffic."""
     exclude_platforms: Words = ()
-    """Assets of poor quality."""
+    least_quality: Annotated[int, Meta(ge=1, le=100)] | None = None
+    """Only for assets: the score that the catalogue's last judgement up to that day gave it at least. So neither poor
+    nor duplicate ones count, nor those that nobody has judged yet."""
     cross_area_only: bool = False
     """Without own-area traffic."""
     traffic: Traffic = Traffic.ANY
@@ -174,5 +179,9 @@ def _source_problems(name: str, source: Source) -> Iterator[tuple[str, str]]:
         yield f"{name}.window_minutes", "A window is for requests only."
     if window and window not in _MINUTES:
         yield f"{name}.window_minutes", "Whole minutes that divide an hour, or whole hours that divide a day."
+    if source.filter.least_quality is not None and source.measure is not Measure.ASSETS:
+        yield f"{name}.filter.least_quality", "A quality is for assets only."
+    if source.measure is Measure.ROLLOUTS and source.filter != Filter():
+        yield f"{name}.filter", "Roll-outs are no flows: nothing filters them."
     if source.cap_per_day is not None and source.measure not in ADDITIVE:
         yield f"{name}.cap_per_day", "A cap is for requests, entities and bytes only."

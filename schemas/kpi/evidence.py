@@ -17,7 +17,7 @@ import msgspec
 
 from schemas.errors import BadRequestData
 from schemas.kpi.basis import Basis, Counted
-from schemas.kpi.definition import Kind, KpiDefinition, digest, read_definition
+from schemas.kpi.definition import Kind, KpiDefinition, read_definition
 from schemas.kpi.document import (
     KpiState,
     changes_since,
@@ -26,13 +26,14 @@ from schemas.kpi.document import (
     report_document,
 )
 from schemas.kpi.entry import Entry as Entered
+from schemas.kpi.facts import KINDS, needs_facts
 from schemas.kpi.project import project_digest, read_project
 from schemas.kpi.reading import read
 from schemas.kpi.series import Figure
 from schemas.kpi.year_count import Keys, YearCount
 from schemas.ledger.checkpoint import read_checkpoint
 from schemas.ledger.correction import Replacement, corrected_by
-from schemas.ledger.entry import Entry, EventEntry
+from schemas.ledger.entry import Entry, EventEntry, canonical_json
 from schemas.ledger.note import to_base64
 from schemas.ledger.verdict import Fault, differences
 
@@ -103,6 +104,8 @@ class Evidence:
             correction = corrected_by(entry)
             if correction is not None:
                 return correction.flow in self._corrected
+            if entry.event in KINDS:
+                return needs_facts(one for _, one in self._definitions)
             mine = entry.subject == self.project.id or entry.subject.startswith(f"{self.project.id}/")
             return mine and entry.event.startswith(("kpi.", "project."))
         concerns = any(year.concerns(entry, self._keys) for year in self._years)
@@ -122,7 +125,10 @@ class Evidence:
         correction = corrected_by(entry)
         if correction is not None:
             told.corrections[entry.seq] = (correction.flow, correction.replacement)
-        if entry.event == "project.changed" and entry.subject == self.project.id:
+        if entry.event in KINDS:
+            for year in self._years:
+                year.tell(entry)
+        elif entry.event == "project.changed" and entry.subject == self.project.id:
             told.projects.append((entry.seq, body))
         elif entry.event.startswith("kpi."):
             project, _, kpi = entry.subject.partition("/")
@@ -145,7 +151,7 @@ class Evidence:
         versions: dict[str, list[tuple[int, str, KpiDefinition]]] = {}
         for agreed, definition in self._definitions:
             if agreed.seq < basis.events:
-                versions.setdefault(definition.id, []).append((agreed.version, digest(definition), definition))
+                versions.setdefault(definition.id, []).append((agreed.version, _digest(agreed.definition), definition))
         for year in self._years:
             counted = year.figures()
             for name, known in versions.items():
@@ -278,3 +284,8 @@ def _stood(told: Any, proven: Proven) -> bool:
     except (BadRequestData, KeyError, TypeError, AttributeError):
         return False
     return same and proven(checkpoint.size, to_base64(checkpoint.root))
+
+
+def _digest(definition: Mapping[str, Any]) -> str:
+    """As it was when it was agreed to, whatever members definitions have got since."""
+    return hashlib.sha256(canonical_json(definition)).hexdigest()

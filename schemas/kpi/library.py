@@ -31,10 +31,12 @@ LIBRARY: tuple[KpiDefinition, ...] = (
         name_en="Linked data assets",
         unit_ja="件",
         unit_en="assets",
-        text_ja="期間中に提供実績のあるプラットフォームとデータ型の組の数(重複なし)。品質の低いものはexclude_platformsで除く。",
-        text_en="Distinct pairs of platform and entity type that were delivered. Poor quality: exclude_platforms.",
+        text_ja="期間中に提供実績のあるプラットフォームとデータ型の組の数(重複なし)。提供の日までの最後の品質判定"
+        "(カタログの評点、台帳に記録)が60点以上のものに限る。判定前の提供と、型を指定しない提供は数えない。",
+        text_en="Distinct pairs of platform and entity type that were delivered while the catalogue's last judgement, "
+        "as the ledger has it, gave them 60 points or more. Neither what was not judged nor queries without a type.",
         scope=Scope.PROVIDER,
-        of=Source(Measure.ASSETS),
+        of=Source(Measure.ASSETS, Filter(least_quality=60)),
     ),
     KpiDefinition(
         id="api-uses",
@@ -133,9 +135,12 @@ LIBRARY: tuple[KpiDefinition, ...] = (
         name_en="Roll-outs to other areas",
         unit_ja="件",
         unit_en="roll-outs",
-        kind=Kind.ENTERED,
-        text_ja="他エリアへ展開した件数(kakehashi area applyの記録を根拠とする)。",
-        text_en="Roll-outs to other areas, by the records of `kakehashi area apply`.",
+        text_ja="プロジェクトのエリアの設定を他エリアへ展開した件数(エリアの組。kakehashi area applyの台帳記録による。"
+        "同じ組の再適用は数えない)。",
+        text_en="Other areas to which the set-up of the project's areas was carried, by the ledger's records of "
+        "`area apply`; the same once more is one.",
+        scope=Scope.PROVIDER,
+        of=Source(Measure.ROLLOUTS),
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from schemas.kpi.definition import KpiDefinition, Source
+from schemas.kpi.facts import Facts
 from schemas.kpi.periods import Period
 from schemas.kpi.project import Project
 from schemas.kpi.usage import TOKYO, Daily, Key, Tally, in_scope, ratio, total
@@ -71,10 +72,11 @@ class Recount:
     """
 
     def __init__(self, project: Project, kpis: Sequence[Sequence[KpiDefinition]], period: Period) -> None:
+        self._project = project
         self._kpis = kpis
         self._parts = [
             [
-                (s.since, s.until, [Tally(x, in_scope(s.definition.scope, project)) for x in _sources(s.definition)])
+                (s, [Tally(x, in_scope(s.definition.scope, project)) for x in _sources(s.definition)])
                 for s in segments(versions, period)
             ]
             for versions in kpis
@@ -94,16 +96,21 @@ class Recount:
                 if since <= day < until:
                     counter.add(key, request, at, entities, size)
 
-    def series(self) -> list[Series]:
-        return [_series(versions[-1], parts) for versions, parts in zip(self._kpis, self._parts, strict=True)]
+    def series(self, facts: Facts) -> list[Series]:
+        return [
+            series_of(
+                versions[-1], [(s, [one.daily() for one in counters]) for s, counters in parts], self._project, facts
+            )
+            for versions, parts in zip(self._kpis, self._parts, strict=True)
+        ]
 
     def _of(self, key: Key) -> list[tuple[date, date, Tally]]:
         parts = self._wanted.get(id(key))
         if parts is None:
             parts = self._wanted[id(key)] = [
-                (since, until, counter)
+                (segment.since, segment.until, counter)
                 for versions in self._parts
-                for since, until, counters in versions
+                for segment, counters in versions
                 for counter in counters
                 if counter.counts(key)
             ]
@@ -114,11 +121,13 @@ def _sources(one: KpiDefinition) -> list[Source]:
     return [source for source in (one.of, one.per) if source is not None]
 
 
-def _series(definition: KpiDefinition, parts: list[tuple[date, date, list[Tally]]]) -> Series:
-    of: dict[date, Any] = {}
-    per: dict[date, Any] = {}
-    for _, _, counters in parts:
-        of.update(counters[0].daily())
-        if len(counters) > 1:
-            per.update(counters[1].daily())
-    return Series(definition, of, per if definition.per is not None else None)
+def series_of(
+    definition: KpiDefinition, parts: Iterable[tuple[Segment, Sequence[Daily]]], project: Project, facts: Facts
+) -> Series:
+    """Of each segment what its sources came to, with what `facts` say of it."""
+    found: tuple[dict[date, Any], dict[date, Any]] = ({}, {})
+    for segment, counted in parts:
+        one = segment.definition
+        for days, source, daily in zip(found, _sources(one), counted, strict=False):
+            days.update(facts.apply(source, daily, one.scope, project, segment.since, segment.until))
+    return Series(definition, found[0], found[1] if definition.per is not None else None)

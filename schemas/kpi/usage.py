@@ -140,7 +140,7 @@ class Tally:
 
     def counts(self, key: Key) -> bool:
         """Whether flows of this key do; `add` takes no others."""
-        return self._scope(key) and self._admits(key)
+        return self._source.measure is not Measure.ROLLOUTS and self._scope(key) and self._admits(key)
 
     def add(self, key: Key, request: UUID, at: datetime, entities: int, size: int) -> None:
         """A flow that counts; `at` is its time in Tokyo."""

@@ -10,13 +10,14 @@ from uuid import UUID
 from schemas.kpi.basis import Counted
 from schemas.kpi.definition import Kind, KpiDefinition
 from schemas.kpi.document import measured_figures
+from schemas.kpi.facts import Facts
 from schemas.kpi.periods import year_of
 from schemas.kpi.project import Project
 from schemas.kpi.quality import hours_of, look
 from schemas.kpi.series import Figure, Recount
 from schemas.kpi.usage import TOKYO, Key
 from schemas.ledger.correction import Replacement
-from schemas.ledger.entry import FlowEntry, instant, written
+from schemas.ledger.entry import EventEntry, FlowEntry, instant, written
 
 Corrections = Mapping[str, Sequence[tuple[int, Replacement | None]]]
 """By flow: the number of each correction's entry, in order, and what counts instead."""
@@ -48,6 +49,7 @@ class YearCount:
         self._until = written(_midnight(until))
         self._corrections = corrections
         self._looked = looked
+        self._facts = Facts()
         self._uses: dict[tuple[UUID, datetime], tuple[int, set[Key]]] = {}
 
     def take(self, entry: FlowEntry, keys: Keys) -> None:
@@ -67,6 +69,10 @@ class YearCount:
             if mine:
                 self._look(key, request, at)
 
+    def tell(self, entry: EventEntry) -> None:
+        if entry.seq < self.counted.events:
+            self._facts.tell(entry.event, instant(entry.time), entry.subject, entry.body)
+
     def concerns(self, entry: FlowEntry, keys: Keys) -> bool:
         """Whether the flow is one of the project's services or areas."""
         key = _key(entry, entry.batch, entry.entities, keys)
@@ -76,7 +82,7 @@ class YearCount:
         """By KPI, of every period that has begun."""
         return {
             name: measured_figures(one, self.counted.year, self._last)
-            for name, one in zip(self._names, self._recount.series(), strict=True)
+            for name, one in zip(self._names, self._recount.series(self._facts), strict=True)
         }
 
     def quality(self) -> list[dict[str, Any]]:

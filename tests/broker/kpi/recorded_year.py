@@ -13,6 +13,7 @@ from uuid import UUID
 from broker.kpi.programme import Programme
 from broker.store.database import Database
 from broker.store.flows_write import COLUMNS, row
+from broker.store.ledger_events import enter
 from broker.store.projects import Change
 from schemas.flow import Consumer, Flow, Provider
 from schemas.kpi.definition import read_definition
@@ -78,6 +79,7 @@ def kpis() -> list[Kpi]:
         ),
         Kpi("connected-services", {"library": "connected-services", "targets": [{"year": 5}], "weight": 10}),
         Kpi("linked-assets", {"library": "linked-assets", "targets": [{"year": 4}, {"year": 4}], "weight": 10}),
+        Kpi("rollouts", {"library": "rollouts", "targets": [{"year": 1}, {"year": 2}], "weight": 5}),
         Kpi("area-pairs", {"library": "area-pairs", "weight": 5}),
         Kpi("active-days", {"library": "active-days", "weight": 5}),
         Kpi(
@@ -167,3 +169,33 @@ async def settle(programme: Programme, most: int = 6) -> None:
                 made = await programme.projects.propose(project.id, read_definition(completed(version)), ACTOR)
                 theirs = Change(f"org-{project.id}", Side.PROJECT)
                 await programme.projects.agree(project.id, kpi.id, made.version, theirs)
+
+
+Event = tuple[str, datetime, str, dict[str, Any]]
+"""Kind, time, subject, body."""
+
+
+def events(seed: int = 1) -> list[Event]:
+    """Judgements of the assets, and roll-outs, over the year and around its edges, in order."""
+    chance = random.Random(seed)
+    platforms = [f"plat-{a}-{k}" for a in AREAS for k in range(2)]
+    made: list[Event] = []
+    times = sorted(
+        [FIRST - timedelta(days=40), FIRST, AFTER, *(FIRST + timedelta(days=chance.random() * 365) for _ in range(30))]
+    )
+    for n, time in enumerate(times):
+        scores = {
+            p: {t: chance.randrange(101) for t in TYPES} for p in (platforms if n == 0 else [chance.choice(platforms)])
+        }
+        made.append(("catalog.judged", time, "catalog", {"full": n in (0, 11), "scores": scores}))
+    for _ in range(12):
+        time = FIRST + timedelta(days=chance.uniform(-20, 385))
+        origin, area = chance.choice(AREAS), chance.choice((*AREAS, "shibuya"))
+        made.append(("area.applied", time, area, {"from": origin, "project": chance.choice((None, "p1"))}))
+    return sorted(made, key=lambda one: one[1])
+
+
+async def tell(database: Database, some: Iterable[Event]) -> None:
+    for kind, time, subject, body in some:
+        async with database.transaction() as connection:
+            await enter(connection, kind, subject, "test", body, now=time.astimezone(UTC))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from bundle_forger import KEY, ORIGIN, contents, pack, seal
-from recorded_year import ACTOR, AFTER, FIRST, YEAR, flows, kpis, projects, settle, store
+from recorded_year import ACTOR, AFTER, FIRST, YEAR, events, flows, kpis, projects, settle, store, tell
 
 from broker.gateway.evidence import EvidenceDesk
 from broker.kpi.bundling import Wanted
@@ -83,6 +83,7 @@ class Office:
 async def office(database: Database, database_url: str, tmp_path: Path) -> Office:
     made = Office(database, database_url, tmp_path)
     await settle(made.programme, 2)
+    await tell(database, events())
     await made.programme.enter("p1", "satisfaction", f"{YEAR}-Q2", Entry(Decimal(72), "survey"), "org-1")
     await made.programme.enter("p1", "api-uses", str(YEAR), Entry(unmet_reason="工事"), "org-1")
     return made
@@ -139,7 +140,8 @@ async def test_a_report_as_it_is_now_is_the_one_of_its_evidence(office: Office) 
     assert verdict.faults == []
     assert verdict.facts["kpi"] == {"project": "p1", "year": YEAR, "kind": "status", "filing": None, "masked": 0}
     assert contents(found)[REPORT] == encode(expected)
-    assert kpi(expected, "api-uses")["year2"]["actual"] > 0
+    for name in ("api-uses", "linked-assets", "rollouts"):
+        assert kpi(expected, name)["year2"]["actual"] > 0, name
     assert expected["quality"]
     assert check(await office.evidence(year=YEAR, as_of=date(YEAR, 9, 15), kind=Filing.INDIVIDUAL)).faults == []
 
@@ -257,6 +259,7 @@ async def test_a_masked_bundle_verifies(database: Database, database_url: str, t
         if one.id != "entities":
             made = await office.programme.projects.propose("p1", read_definition(completed(one.document)), ACTOR)
             await office.programme.projects.agree("p1", one.id, made.version, ProjectChange("org-1", Side.PROJECT))
+    await tell(database, events())
     some = list(flows(1500, seed=16))
     await store(database, some)
     mine = next(f for f in some if f.consumer.project == "p1" and f.entities)
