@@ -23,6 +23,7 @@ from schemas.ngsi_ld.representation import (
 
 Entity = dict[str, Any]
 NONE_LINKED: Final[Found] = MappingProxyType({})
+_TIMES: Final = frozenset({"createdAt", "modifiedAt"})
 
 
 def needs_objects(query: EntityQuery, rendering: Rendering) -> bool:
@@ -41,9 +42,11 @@ def needs_objects(query: EntityQuery, rendering: Rendering) -> bool:
 
 def widened(query: EntityQuery, rendering: Rendering) -> EntityQuery:
     """What to ask the sources, which may be more than is shown: a Feature needs its geometry (clause 4.5.16.1), what is
-    joined its id and what q looks at. `query` itself if nothing has to be added; else the projection is left to
-    `render_list` and `render_one`."""
-    if not (rendering.geojson or query.join is not None) or not (query.attrs or query.pick or query.omit):
+    joined its id and what q looks at, and times that are picked are no attributes that an entity could lack. `query`
+    itself if nothing has to be added; else the projection is left to `render_list` and `render_one`."""
+    timed = query.sys_attrs and not _TIMES.isdisjoint(query.pick)
+    adding = rendering.geojson or query.join is not None or timed
+    if not adding or not (query.attrs or query.pick or query.omit):
         return query
     needed = {"id", "type"}
     if rendering.geojson:
@@ -51,7 +54,8 @@ def widened(query: EntityQuery, rendering: Rendering) -> EntityQuery:
     if query.join is not None and query.q is not None:
         needed |= query.q.attributes
     shown = query.attrs or query.pick
-    selects = query.attrs or (query.pick if {"id", "type", "scope"}.isdisjoint(query.pick) else ())
+    always = timed or not {"id", "type", "scope"}.isdisjoint(query.pick)
+    selects = query.attrs or (() if always else query.pick)
     return query.alter(
         attrs=selects,
         pick=tuple(dict.fromkeys((*shown, *sorted(needed)))) if shown else (),

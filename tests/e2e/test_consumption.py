@@ -65,6 +65,18 @@ def test_scopes(held: Space, scope: str, expected: str) -> None:
     assert names(held, scopeQ=scope, pick="id,name") == expected, "a projection does not hide the scope from the filter"
 
 
+def test_times_are_picked_as_the_members_that_they_are(held: Space) -> None:
+    """Clause 4.8: every entity here has them, so they leave none out; who does not ask for them sees none."""
+    for params in ({"pick": "createdAt"}, {"pick": "modifiedAt,nothing"}):
+        found = held.get(type="House", local="true", options="sysAttrs", **params).json()
+        assert [sorted(one) for one in found] == [[params["pick"].partition(",")[0]]] * 2
+    one = held.get(f"{ENTITIES}/{house('b')['id']}", pick="createdAt", options="sysAttrs,keyValues")
+    assert (one.status_code, list(one.json())) == (200, ["createdAt"])
+    assert held.get(type="House", pick="createdAt").json() == []
+    both = held.get(type="House", pick="createdAt,size", options="sysAttrs", local="true").json()
+    assert [sorted(one) for one in both] == [["createdAt", "size"]] * 2
+
+
 def test_order_is_that_of_the_merged_whole(held: Space) -> None:
     assert names(held, orderBy="size") == "cbad"
     assert names(held, orderBy="size;desc,id") == "dabc"
