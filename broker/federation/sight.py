@@ -59,7 +59,9 @@ class Sight:
             return LocalRight(None)
         held = [s.platform for s in self._registry.sources(tenant) if not s.network]
         # whatever is asked of it is asked of all of it
-        found = [self.rights.clauses(p, self._operation) for p in held or [self._registry.local_platform(tenant)]]
+        platforms = held or [self._registry.local_platform(tenant)]
+        every = [self.rights.clauses(p, self._operation) for p in platforms]
+        found = [tuple(c for c in clauses if c.agreement not in self.spent) for clauses in every]
         free = [c for c in found if _free(c)]
         if found and len(free) == len(found):
             return LocalRight(free[0])

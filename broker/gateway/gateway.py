@@ -71,6 +71,14 @@ class Delivery(msgspec.Struct):
     flows: list[Flow]
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """Of one request: the sources as it may see them, and its right at the local store."""
+
+    sight: Sight
+    sources: Sequence[Source]
+    right: LocalRight
+
+
 class Gateway:
     """One per worker."""
 
@@ -108,9 +116,15 @@ class Gateway:
             return self._everything
         return Sight(self.registry, self.agreements.index.rights(caller.consumer, envelope.arrival), operation)
 
-    def local_right(self, envelope: Envelope, tenant: str) -> LocalRight:
-        """What the caller may see of the local store beside its entities."""
-        return self.sight(envelope).local(tenant)
+    async def seen(self, envelope: Envelope, tenant: str, *, local: bool) -> Seen:
+        """What the caller may be told of sources beside their entities, counted for the quotas of its rights; `local`:
+        of the local store only. QuotaExceeded."""
+        sight = self.sight(envelope)
+        sources: Sequence[Source] = [s for s in sight.sources(tenant) if not (local and s.network)]
+        quoting = quoted(sources, None)
+        if quoting:
+            sources = await self._admitted(sight, sources, quoting, 0)
+        return Seen(sight, sources, sight.local(tenant))
 
     def limits(self, envelope: Envelope, tenant: str) -> Limits:
         """Of a request that may go on to sources. LoopDetected."""
@@ -245,19 +259,17 @@ class Gateway:
     async def types(self, envelope: Envelope, tenant: str, *, local: bool) -> tuple[list[str], Delivery]:
         """The entity types of all sources, as IRIs, sorted. Errors as of `read`."""
         limits = self.limits(envelope, tenant)
-        sight = self.sight(envelope)
-        sources = tellers([s for s in sight.sources(tenant) if not (local and s.network)], limits.via)
-        quoting = quoted(sources, None)
-        asked = await self._admitted(sight, sources, quoting, 0) if quoting else sources
+        seen = await self.seen(envelope, tenant, local=local)
+        asked = tellers(seen.sources, limits.via)
         with self.agreements.running.under_way(held(asked)):
             names, result = await discover(asked, limits)
-        result.notices = sight.notices
+        result.notices = seen.sight.notices
         return names, Delivery(result, await self.settle(result, envelope, "types", ()))
 
     async def locally(
         self,
         envelope: Envelope,
-        tenant: str,
+        seen: Seen,
         operation: str,
         work: Callable[[], Awaitable[_T]],
         *,
@@ -268,10 +280,9 @@ class Gateway:
         began = perf_counter()
         told = await work()
         spent = (perf_counter() - began) * 1000
-        sight = self.sight(envelope)
-        local = [s for s in sight.sources(tenant) if not s.network]
+        local = [s for s in seen.sources if not s.network]
         result = Result([Collected(Step(s, Pushdown(None)), Outcome(s.id, Status.OK, ms=spent)) for s in local])
-        result.notices = sight.notices
+        result.notices = seen.sight.notices
         return told, Delivery(result, await self.settle(result, envelope, operation, types))
 
     def explain(self, query: EntityQuery, envelope: Envelope | None = None) -> dict[str, Any]:

@@ -113,6 +113,44 @@ def test_no_cell_is_open_that_should_be_closed(town: City, state: str) -> None:
         town.ask("POST", f"{path}/revoke", "admin")
 
 
+GATE = {"id": "urn:ngsi-ld:Gate:1", "type": "Gate", "open": {"type": "Property", "value": True}}
+EVOLVED = {"open": [{"type": "Property", "value": True, "observedAt": "2026-04-01T00:00:00Z"}]}
+WRITES: dict[str, tuple[str, str, Any]] = {
+    "update": ("PATCH", f"{ENTITIES}/{GATE['id']}/attrs", {"open": GATE["open"]}),
+    "append": ("POST", f"{ENTITIES}/{GATE['id']}/attrs", {"open": GATE["open"]}),
+    "merge": ("PATCH", f"{ENTITIES}/{GATE['id']}", {"open": GATE["open"]}),
+    "replace": ("PUT", f"{ENTITIES}/{GATE['id']}", {k: v for k, v in GATE.items() if k != "id"}),
+    "upsert": ("POST", "/ngsi-ld/v1/entityOperations/upsert", [GATE]),
+    "evolve": ("POST", f"/ngsi-ld/v1/temporal/entities/{GATE['id']}/attrs", EVOLVED),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_nobody_writes_who_may_not(town: City, state: str) -> None:
+    """To the local store of the default tenant, which is the area nishi-shinjuku's."""
+    assert town.ask("POST", ENTITIES, "admin", json=GATE).status_code in (201, 409)
+    terms, steps, expected = STATES[state]
+    given = {"provider_area": "nishi-shinjuku", "operations": ["write"]} | terms
+    made = town.ask("POST", AGREEMENTS, "admin", json=terms_of(**given))
+    path = made.headers["location"]
+    for step in steps:
+        made = town.ask("POST", f"{path}/{step}", "admin")
+    assert made.json()["state"] == expected
+    try:
+        cells = {}
+        for who in EVERYONE:
+            for tenant in ("", "elsewhere"):
+                headers = {"ngsild-tenant": tenant} if tenant else {}
+                for way, (method, target, body) in WRITES.items():
+                    answer = town.ask(method, target, who, json=body, headers=headers)
+                    cells[who, tenant, way] = answer.status_code not in (401, 403)
+        open_to = {"admin", "administrator"} | ({"app"} if state in OPENING else set())
+        # a tenant that is nobody else's is the gateway's own area's, too
+        assert cells == {cell: cell[0] in open_to for cell in cells}
+    finally:
+        town.ask("POST", f"{path}/revoke", "admin")
+
+
 def test_an_operator_sees_the_flows_that_its_area_gave(town: City) -> None:
     assert town.get("own", type="Shelter").status_code == 200
     assert town.get("own", type="Toilet").status_code == 200

@@ -359,6 +359,36 @@ def test_over_quota_is_429_with_the_time_of_its_end(town: City) -> None:
         assert town.get(type="Shelter").status_code == 429
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ngsi-ld/v1/types",
+        "/ngsi-ld/v1/types?details=true",
+        "/ngsi-ld/v1/types/Tide",
+        "/ngsi-ld/v1/attributes",
+        "/ngsi-ld/v1/attributes?details=true",
+        "/ngsi-ld/v1/attributes/level",
+    ],
+)
+def test_what_there_is_counts_for_a_quota_like_a_read(town: City, path: str) -> None:
+    made = {"id": "urn:ngsi-ld:Tide:1", "type": "Tide", "level": {"type": "Property", "value": 3}}
+    assert town.ask("POST", ENTITIES, "admin", json=made).status_code in (201, 409)
+    town.wait(lambda: town.get("admin", "/ngsi-ld/v1/types/Tide").status_code == 200)
+    told = "level" if "attributes" in path else "Tide"
+    with town.agreed(provider_area="nishi-shinjuku", quota={"requests_per_day": 2}):
+        for _ in range(2):
+            answer = town.get(path=path)
+            assert (answer.status_code, told in answer.text) == (200, True), answer.text
+        # what needs no agreement is told all the same
+        third = town.get(path=path)
+        assert told not in third.text.replace(path, "") or third.status_code == 404
+        if third.status_code == 200:
+            assert "a quota is used up until" in third.headers["ngsild-warning"]
+        alone = town.get(path=path, local="true")
+        assert alone.status_code == 429, alone.text
+        assert 0 < int(alone.headers["retry-after"]) <= 86_400 + 60
+
+
 def test_the_past_is_covered_too(town: City) -> None:
     """What the local store has recorded, which is the area nishi-shinjuku's."""
     path = "/ngsi-ld/v1/temporal/entities"

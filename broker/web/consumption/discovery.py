@@ -13,8 +13,7 @@ from uuid import uuid4
 import orjson
 
 from broker.federation.discover import promised
-from broker.federation.sight import LocalRight
-from broker.gateway.gateway import Delivery, Gateway
+from broker.gateway.gateway import Delivery, Gateway, Seen
 from broker.store.discovery import LocalDiscovery, TypeInfo
 from broker.web.consumption.entities import EntityReads, add_provenance
 from broker.web.endpoint import Call, Headers, Reply
@@ -51,16 +50,16 @@ class Discovery:
 
     async def _types_in_detail(self, call: Call, params: dict[str, str]) -> Reply:
         context = await self._reader.context(call)
-        right = self._right(call)
-        held, delivery = await self._ask(call, "types", lambda: self._local.types(tenant(call)))
+        seen = await self._seen(call, params)
+        right = seen.right
+        held, delivery = await self._ask(call, seen, "types", lambda: self._local.types(tenant(call)))
         found = {
             name: [a for a in attributes if right.covers(name, a)]
             for name, attributes in held.items()
             if right.covers(name)
         }
-        if not _flag(params, "local"):
-            for name, attributes in self._promised(call).items():
-                found[name] = sorted({*found.get(name, ()), *attributes})
+        for name, attributes in promised(seen.sources).items():
+            found[name] = sorted({*found.get(name, ()), *attributes})
         rows = [
             {
                 "id": name,
@@ -77,11 +76,14 @@ class Discovery:
         params = self._parameters(call, "local")
         context = await self._reader.context(call)
         name = context.expand(call.path["type_name"])
-        found, delivery = await self._ask(call, "types", lambda: self._local.type(tenant(call), name), types=(name,))
-        right = self._right(call)
+        seen = await self._seen(call, params)
+        found, delivery = await self._ask(
+            call, seen, "types", lambda: self._local.type(tenant(call), name), types=(name,)
+        )
+        right = seen.right
         if not right.covers(name):
             found = TypeInfo(0, {})
-        promised_here = {} if _flag(params, "local") else self._promised(call)
+        promised_here = promised(seen.sources)
         if not found.count and name not in promised_here:
             raise NotFound("there are no entities of this type", field="type", value=name, clause="5.7.7")
         attributes: dict[str, list[str]] = {attribute: [] for attribute in sorted(promised_here.get(name, ()))}
@@ -101,13 +103,15 @@ class Discovery:
         """The attributes that there are now: an AttributeList (clause 5.2.27), or Attributes (5.2.28)."""
         params = self._parameters(call, "local", "details")
         context = await self._reader.context(call)
-        of_sources = {} if _flag(params, "local") else self._promised(call)
-        right = self._right(call)
+        seen = await self._seen(call, params)
+        of_sources, right = promised(seen.sources), seen.right
         if not _flag(params, "details") and right.free:
-            names, delivery = await self._ask(call, "attributes", lambda: self._local.attributes(tenant(call)))
+            names, delivery = await self._ask(call, seen, "attributes", lambda: self._local.attributes(tenant(call)))
             every = {*names, *(name for attributes in of_sources.values() for name in attributes)}
             return _reply(call, _list("AttributeList", "attributeList", every, context), context, delivery)
-        held, delivery = await self._ask(call, "attributes", lambda: self._local.types_of_attributes(tenant(call)))
+        held, delivery = await self._ask(
+            call, seen, "attributes", lambda: self._local.types_of_attributes(tenant(call))
+        )
         found = {a: [t for t in types if right.covers(t, a)] for a, types in held.items()}
         found = {a: types for a, types in found.items() if types}
         for type_, attributes in of_sources.items():
@@ -127,9 +131,9 @@ class Discovery:
         context = await self._reader.context(call)
         given = call.path["attribute_name"]
         name = given if given in ENTITY_MEMBERS else context.expand(given)
-        found, delivery = await self._ask(call, "attributes", lambda: self._local.attribute(tenant(call), name))
-        of_sources = {} if _flag(params, "local") else self._promised(call)
-        right = self._right(call)
+        seen = await self._seen(call, params)
+        found, delivery = await self._ask(call, seen, "attributes", lambda: self._local.attribute(tenant(call), name))
+        of_sources, right = promised(seen.sources), seen.right
         held = [t for t in found.types if right.covers(t, name)]
         whole = len(held) == len(found.types) and all(map(right.counts, held))
         types = {*held, *(type_ for type_, attributes in of_sources.items() if name in attributes)}
@@ -160,6 +164,7 @@ class Discovery:
     async def _ask(
         self,
         call: Call,
+        seen: Seen,
         operation: str,
         work: Callable[[], Awaitable[_T]],
         *,
@@ -167,14 +172,12 @@ class Discovery:
     ) -> tuple[_T, Delivery]:
         """What the local store tells, metered."""
         envelope = self._reader.envelope(call, self._reader.caller(call))
-        return await self._gateway.locally(envelope, tenant(call), operation, work, types=types)
+        return await self._gateway.locally(envelope, seen, operation, work, types=types)
 
-    def _right(self, call: Call) -> LocalRight:
-        return self._gateway.local_right(self._reader.envelope(call, self._reader.caller(call)), tenant(call))
-
-    def _promised(self, call: Call) -> dict[str, set[str]]:
-        sight = self._gateway.sight(self._reader.envelope(call, self._reader.caller(call)))
-        return promised(sight.sources(tenant(call)))
+    async def _seen(self, call: Call, params: dict[str, str]) -> Seen:
+        """Counted once for each request."""
+        envelope = self._reader.envelope(call, self._reader.caller(call))
+        return await self._gateway.seen(envelope, tenant(call), local=_flag(params, "local"))
 
 
 def _attribute(name: str, context: Context) -> _Json:
