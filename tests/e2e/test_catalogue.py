@@ -71,7 +71,7 @@ def test_a_harvest_in_the_background_and_a_search(harvested: Gateway) -> None:
     assert found["datasets"][0]["agreement"] == "not-needed"
     assert {"value": "CSV", "count": found["total"]} in found["facets"]["format"]
     # the ward that is named lies there, though the portal tells no coordinates
-    near = search(harvested, q="避難所", source="tokyo", bbox="139.780,35.660,139.785,35.665")
+    near = search(harvested, q="避難所", source="tokyo", bbox="139.795,35.645,139.799,35.650")
     assert {d["publisher"]["name"] for d in near["datasets"]} == {"中央区"}
     changes = harvested.client.get("/catalog/changes", params={"source": "tokyo", "limit": 1000}).json()
     assert len(changes) == 130
