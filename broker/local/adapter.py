@@ -18,11 +18,13 @@ from adapters.query_memory import fits
 from broker.local.temporal import TemporalReads
 from broker.store.entities import Entities, StoredEntity
 from broker.store.entity_filter import Where
-from broker.store.entity_prefilter import by_index, id_prefix, prefilter, scoped
+from broker.store.entity_prefilter import id_prefix, prefilter, scoped
+from broker.store.entity_spans import covers, scope_covers
 from schemas.capability import Capabilities, Paging, Pushdown, Residual
 from schemas.errors import Retryable, SourceTimeout, SourceTooLarge, StoreUnavailable, Unavailable
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.head import Head
+from schemas.ngsi_ld.q import Comparison
 from schemas.ngsi_ld.query import EntityQuery
 from schemas.ngsi_ld.rename import compact_entity
 from schemas.ngsi_ld.representation import strip_sys_attrs
@@ -223,11 +225,14 @@ def to_where(query: EntityQuery) -> Where:
     expand = query.context.expand
     types = query.types
     geo = query.geo
-    predicate = None if query.q is None or "join" in query.q.operators else prefilter(query.q, query.context)
-    indexed = predicate is not None and query.q is not None and by_index(query.q)
-    one_of = () if query.scope is None else query.scope.one_of
-    if query.scope is not None and not one_of and (scopes := scoped(query.scope)) is not None:
-        predicate = scopes if predicate is None else f"({predicate} && {scopes})"
+    q = None if query.q is None or "join" in query.q.operators else query.q
+    predicate = None if q is None else prefilter(q, query.context)
+    found = [] if q is None else covers(q, query.context)
+    told = q is not None and isinstance(q.root, Comparison) and query.scope is None
+    if query.scope is not None:
+        found += scope_covers(query.scope)
+        if (scopes := scoped(query.scope)) is not None:
+            predicate = scopes if predicate is None else f"({predicate} && {scopes})"
     area = None
     if geo is not None and geo.bbox is not None:
         area = (expand(geo.geoproperty), geo.bbox)
@@ -237,15 +242,10 @@ def to_where(query: EntityQuery) -> Where:
         id_prefix="" if query.id_pattern is None else id_prefix(query.id_pattern),
         attrs_any=[expand(a) for a in query.attrs or _selecting(query.pick)],
         area=area,
-        containing=_contained(one_of),
         predicate=predicate,
-        by_index=indexed,
+        covers=found,
+        told=told,
     )
-
-
-def _contained(scopes: tuple[str, ...]) -> list[dict[str, Any]]:
-    """What an entity of one of these scopes contains: it may have one or several."""
-    return [{"scope": held} for scope in scopes for held in (scope, [scope])]
 
 
 def _selecting(pick: tuple[str, ...]) -> tuple[str, ...]:

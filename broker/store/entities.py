@@ -15,6 +15,8 @@ from broker.store.database import Database
 from broker.store.entity_change import Change, Decide, Done, Outcome, Recorder, change_many, instant
 from broker.store.entity_expiry import without_expired
 from broker.store.entity_filter import BoxSql, Sql, Where
+from broker.store.entity_lanes import Lanes
+from broker.store.entity_lookup import MANY, Lookup
 from broker.store.entity_rows import Entity, make_row
 from broker.store.text import storable
 from schemas.errors import AlreadyExists, NotFound
@@ -24,8 +26,6 @@ FEED = entity_types.FEED
 _COLUMNS = "e.id, e.entity, e.created_at, e.modified_at, e.version, e.next_expiry <= now() AS stale"
 _NEARBY = 4000
 """Boxes in an area from which on entities are looked at in order of id, each whether it is there."""
-_FIRST = 300
-"""Entities that are looked at one by one for a value, before the index of values is asked."""
 _SWEPT = 500
 """Entities that one transaction of the sweeper takes."""
 
@@ -52,6 +52,7 @@ class Entities:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._recorders: list[Recorder] = []
+        self._lanes = Lanes()
 
     def on_change(self, record: Recorder) -> None:
         """From now on tell `record` of every change, in its transaction."""
@@ -61,7 +62,7 @@ class Entities:
         """Decide on entities by what is there, and store what was decided, all in one transaction; for each what came
         of it. An entity that another writer changes meanwhile is read and decided on again, so that nothing is lost.
         """
-        return await change_many(self._database, self._recorders, tenant, changes)
+        return await change_many(self._database, self._lanes, self._recorders, tenant, changes)
 
     async def create(self, tenant: str, entity: Mapping[str, Any]) -> None:
         """Raises `AlreadyExists`."""
@@ -118,16 +119,14 @@ class Entities:
         """In order of id by code point. `after_id` (the last id of the page before) costs less than `offset`."""
         async with self._database.connection() as connection:
             near = await _near(connection, tenant, where)
-            sql = Sql(tenant, near, after_id)
-            if not sql.possible:
-                return []
-            rows = []
-            if near.by_index and near.predicate is not None and near.ids is None:
-                first = Sql(tenant, replace(near, predicate=None), after_id)
-                rows = await connection.fetch(_cut(first, near.predicate, limit, offset), *first.arguments)
-            if len(rows) < limit:
-                statement = (_sorted if near.by_index else _page)(sql, limit, offset)
-                rows = await connection.fetch(statement, *sql.arguments)
+            rows = None
+            if near.covers and near.ids is None:
+                rows = await _looked_up(connection, tenant, near, after_id, limit + offset)
+            if rows is None:
+                sql = Sql(tenant, near, after_id)
+                rows = await connection.fetch(_page(sql, limit, offset), *sql.arguments) if sql.possible else []
+            else:
+                rows = rows[offset:]
         now = datetime.now(UTC)
         return [_stored(row, now) for row in rows]
 
@@ -180,23 +179,29 @@ def _page(sql: Sql, limit: int, offset: int) -> str:
     return f"{ordered[0]} LIMIT {sql.add(limit)} OFFSET {sql.add(offset)}"
 
 
-def _sorted(sql: Sql, limit: int, offset: int) -> str:
-    """All that fulfils the conditions, and then put in order. Else the planner, which takes any predicate to hold for
-    one entity in a hundred, may walk all entities in order of id for the few that there are."""
-    return (
-        f"SELECT * FROM (SELECT {_COLUMNS} FROM entities e WHERE {sql.text} OFFSET 0) AS found"  # noqa: S608
-        f" ORDER BY id LIMIT {sql.add(limit)} OFFSET {sql.add(offset)}"
-    )
-
-
-def _cut(sql: Sql, predicate: str, limit: int, offset: int) -> str:
-    """What the predicate holds for among the first of those without it: where many fulfil it, an index of values would
-    have to give all of them, to be put in order, for one page. If a page comes of it, it is the right one."""
-    first = _page(sql, max(_FIRST, 4 * limit), 0)
-    return (
-        f"SELECT * FROM ({first}) AS first WHERE entity @@ {sql.add(predicate)}::jsonpath"  # noqa: S608
-        f" ORDER BY id LIMIT {sql.add(limit)} OFFSET {sql.add(offset)}"
-    )
+async def _looked_up(
+    connection: asyncpg.Connection, tenant: str, where: Where, after: str | None, most: int
+) -> list[asyncpg.Record] | None:
+    """The first `most`, by what keys tell; None if that is not enough."""
+    lookup = await Lookup.make(connection, tenant, where, after) if storable(tenant + (after or "")) else None
+    if lookup is None:
+        return None
+    rows: list[asyncpg.Record] = []
+    wanted = most
+    while len(rows) < most:
+        ids = await lookup.next(connection, wanted)
+        if ids is None:
+            return None
+        if not ids:
+            break
+        sql = Sql(tenant, replace(where, ids=ids, predicate=None if where.told else where.predicate))
+        if sql.possible:
+            rows += await connection.fetch(
+                f"SELECT {_COLUMNS} FROM entities e WHERE {sql.text} ORDER BY e.id LIMIT {sql.add(most - len(rows))}",  # noqa: S608
+                *sql.arguments,
+            )
+        wanted = min(MANY, wanted * 4)
+    return rows
 
 
 def _stored(row: asyncpg.Record, now: datetime) -> StoredEntity:

@@ -15,6 +15,7 @@ import orjson
 from broker.store import entity_types
 from broker.store.database import Database
 from broker.store.entity_expiry import without_expired
+from broker.store.entity_lanes import Keyed, Lanes, Place, keyed, write_keys
 from broker.store.entity_rows import Entity, Row, make_row, types_of
 from broker.store.entity_write import delete_rows, store_rows
 from broker.store.text import require_key, storable
@@ -77,11 +78,13 @@ class _State:
     """None: no row, not even an expired one."""
     types: frozenset[str] = frozenset()
     created_at: datetime | None = None
+    times: tuple[datetime, datetime] | None = None
+    """createdAt and modifiedAt of the row, be it an expired one."""
     touched: bool = False
 
 
 async def change_many(
-    database: Database, recorders: Sequence[Recorder], tenant: str, changes: Sequence[Change]
+    database: Database, lanes: Lanes, recorders: Sequence[Recorder], tenant: str, changes: Sequence[Change]
 ) -> list[Outcome]:
     """Make the changes in one transaction; for each what came of it. Errors of one leave the others as they are.
 
@@ -90,7 +93,7 @@ async def change_many(
     require_key(tenant, "NGSILD-Tenant")
     for attempt in range(_ATTEMPTS):
         try:
-            return await _attempt(database, recorders, tenant, changes)
+            return await _attempt(database, lanes, recorders, tenant, changes)
         except (Raced, asyncpg.TransactionRollbackError):
             await asyncio.sleep(random.random() * 0.002 * attempt)  # noqa: S311 - no secret, a spread
         except BadRequestData as error:
@@ -99,13 +102,13 @@ async def change_many(
                 return [error]
             found: list[Outcome] = []
             for change in changes:
-                found += await change_many(database, recorders, tenant, [change])
+                found += await change_many(database, lanes, recorders, tenant, [change])
             return found
     raise StoreUnavailable("Too many writers change the same entities at once.")
 
 
 async def _attempt(
-    database: Database, recorders: Sequence[Recorder], tenant: str, changes: Sequence[Change]
+    database: Database, lanes: Lanes, recorders: Sequence[Recorder], tenant: str, changes: Sequence[Change]
 ) -> list[Outcome]:
     now = instant()
     async with database.connection() as connection:
@@ -113,8 +116,10 @@ async def _attempt(
         outcomes, rows = _decide(states, changes, now)
         if not any(state.touched for state in states.values()):
             return outcomes
+        keys = await _keys(connection, lanes, tenant, states, rows, now)
         async with connection.transaction():
             await _write(connection, recorders, tenant, states, rows, now)
+            await write_keys(connection, *keys)
     return outcomes
 
 
@@ -146,6 +151,29 @@ def _decide(
         state.touched = state.touched or wanted is not None or state.version is not None
         outcomes.append(Done(there is None and wanted is not None, types))
     return outcomes, rows
+
+
+async def _keys(
+    connection: asyncpg.Connection,
+    lanes: Lanes,
+    tenant: str,
+    states: Mapping[str, _State],
+    rows: Mapping[str, Row],
+    now: datetime,
+) -> tuple[list[Place], list[Place]]:
+    """The keys that go and those that come."""
+    before: set[Keyed] = set()
+    after: set[Keyed] = set()
+    for name, state in states.items():
+        if state.touched:
+            if state.stored is not None and state.times is not None:
+                before |= keyed(name, state.stored, *state.times)
+            if name in rows:
+                after |= keyed(name, rows[name].entity, state.created_at or now, now)
+    return (
+        await lanes.places(connection, tenant, before - after),
+        await lanes.places(connection, tenant, after - before),
+    )
 
 
 async def _write(
@@ -188,14 +216,15 @@ async def _write(
 async def _read(connection: asyncpg.Connection, tenant: str, ids: Iterable[str], now: datetime) -> dict[str, _State]:
     states = {name: _State() for name in ids}
     found = await connection.fetch(
-        "SELECT id, types, entity, version, created_at, expires_at, next_expiry FROM entities"
+        "SELECT id, types, entity, version, created_at, modified_at, expires_at, next_expiry FROM entities"
         " WHERE tenant = $1 AND id = ANY($2)",
         tenant,
         [name for name in states if storable(name)],
     )
-    for name, types, text, version, created_at, expires_at, next_expiry in found:
+    for name, types, text, version, created_at, modified_at, expires_at, next_expiry in found:
         state = states[name]
         state.version, state.types = version, frozenset(types)
+        state.times = created_at, modified_at
         state.stored = entity = orjson.loads(text)
         if expires_at is None or expires_at > now:
             state.found = entity if next_expiry is None or next_expiry > now else without_expired(entity, now)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from broker.store.entity_rows import Bounds
+from broker.store.entity_spans import Cover
 from broker.store.text import storable
 
 _BRANCHES = 8
@@ -20,7 +18,8 @@ _BRANCHES = 8
 class Where:
     """All conditions hold together; one that is None or empty is no condition. Names are IRIs.
 
-    `area` and `containing` are meant for a first cut: the caller knows the true geometry and the whole condition.
+    `area`, `predicate` and `covers` are meant for a first cut: the caller knows the true geometry and the
+    whole condition.
     """
 
     ids: Sequence[str] | None = None
@@ -31,12 +30,12 @@ class Where:
     """The entity has at least one of these attributes."""
     area: tuple[str, Bounds] | None = None
     """GeoProperty, and the box that one of its instances touches or comes as near as a millionth of a degree."""
-    containing: Sequence[Mapping[str, Any]] = ()
-    """At least one of these fragments is in the entity, as jsonb's `@>` understands it."""
     predicate: str | None = None
     """A jsonpath predicate that holds for the entity (`entity_prefilter`)."""
-    by_index: bool = False
-    """The index of values is the way to what the predicate holds for."""
+    covers: Sequence[Cover] = ()
+    """Where what is wanted has keys (`entity_spans`): any one of these sets of spans holds all of it."""
+    told: bool = False
+    """What a cover gives need not be held against the predicate."""
 
 
 class Sql:
@@ -59,18 +58,12 @@ class Sql:
             self._parts.append(f"e.id > {self.add(after)}::text")
         if where.id_prefix:
             self._prefix(where.id_prefix)
-        predicate = where.predicate
-        if where.by_index and predicate is not None and 0 < len(where.types) <= _BRANCHES:
-            predicate = self._typed_too(predicate, where.types)
-        elif where.types:
+        if where.types:
             self._types(where.types)
         if where.attrs_any:
             self._any_of("e.entity ?| {}::text[]", where.attrs_any)
-        if where.containing:
-            texts = [orjson.dumps(fragment).decode() for fragment in where.containing]
-            self._parts.append(f"({' OR '.join(f'e.entity @> {self.add(text)}::jsonb' for text in texts)})")
-        if predicate is not None:
-            self._parts.append(f"e.entity @@ {self.add(predicate)}::jsonpath")
+        if where.predicate is not None:
+            self._parts.append(f"e.entity @@ {self.add(where.predicate)}::jsonpath")
         if where.area is not None:
             self._area(*where.area)
 
@@ -103,14 +96,6 @@ class Sql:
     def _prefix(self, prefix: str) -> None:
         self.possible = self.possible and storable(prefix)
         self._parts.append(f"e.id ^@ {self.add(prefix)}::text")
-
-    def _typed_too(self, predicate: str, alternatives: Sequence[frozenset[str]]) -> str:
-        """The predicate with the types in it: the index of values then gives those alone that have both, instead of all
-        that have the value to be looked at for their type."""
-        known = [sorted(wanted) for wanted in alternatives if all(map(storable, wanted))]
-        self.possible = self.possible and bool(known)
-        ways = [" && ".join(f'$."type" == {json.dumps(name)}' for name in wanted) for wanted in known]
-        return f"(({' || '.join(f'({way})' for way in ways)}) && {predicate})" if known else predicate
 
     def _types(self, alternatives: Sequence[frozenset[str]]) -> None:
         known = [sorted(wanted) for wanted in alternatives if all(map(storable, wanted))]

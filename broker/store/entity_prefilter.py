@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Final
 
+from broker.store.entity_spans import iris, vocab_names
 from broker.store.text import storable
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.instants import read_datetime
@@ -37,23 +38,6 @@ def prefilter(query: Q, context: Context) -> str | None:
     instance of an attribute has its type; the query's names are terms of `context`."""
     made = _node(query.root, context)
     return None if made is None or made.count(" == ") > _MOST else made
-
-
-def by_index(query: Q) -> bool:
-    """Whether the index of values gives what the predicate holds for, so that no other entity needs to be looked at."""
-    return _by_index(query.root)
-
-
-def _by_index(node: Node) -> bool:
-    if isinstance(node, And):
-        return any(map(_by_index, node.terms))
-    if isinstance(node, Or):
-        return all(map(_by_index, node.terms))
-    if isinstance(node, Exists) or node.op != "==" or isinstance(node.value, Range):
-        return False
-    literals = node.value.items if isinstance(node.value, Values) else (node.value,)
-    # The index knows no sign, which jsonpath has as an operator.
-    return all(isinstance(item, Literal) and _certain(item) and not _number(item).startswith("-") for item in literals)
 
 
 def scoped(query: ScopeQuery) -> str | None:
@@ -118,14 +102,8 @@ def _roots(path: Path, context: Context) -> list[str]:
         return []
     if any(name in _FIXED or name.startswith("@") for name in path.names):
         return []
-    ways = product(*(_iris(name, context) for name in path.names))
+    ways = product(*(iris(name, context) for name in path.names))
     return ["$" + "".join(f".{_quoted(name)}" for name in way) for way in ways]
-
-
-def _iris(name: str, context: Context) -> tuple[str, ...]:
-    """What a name of the context may stand for: its IRI, and itself where it may be an IRI that has no other name."""
-    iri = context.expand(name)
-    return (iri,) if iri == name or ":" not in name else (iri, name)
 
 
 def _equal(roots: list[str], members: tuple[str, ...], literals: tuple[object, ...], context: Context) -> str | None:
@@ -144,15 +122,8 @@ def _equal(roots: list[str], members: tuple[str, ...], literals: tuple[object, .
                 if isinstance(item.value, str) and not members:
                     tests += [f'{root}."object" == {wanted}', f'{root}."objectList" == {wanted}']
                     tests += [f'{root}."objectList"."object" == {wanted}']
-                    tests += [f'{root}."vocab" == {_quoted(name)}' for name in sorted(_vocab(item, context))]
+                    tests += [f'{root}."vocab" == {_quoted(name)}' for name in sorted(vocab_names(item, context))]
     return _any(iter(tests))
-
-
-def _vocab(item: Literal, context: Context) -> Iterator[str]:
-    text = str(item.value)
-    for name in {item.term, text} if ":" in text else {item.term}:
-        if name is not None:
-            yield from {context.expand(name), name}
 
 
 def _within(roots: list[str], wanted: Range) -> str | None:

@@ -12,10 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from broker.store.database import store_errors
 from broker.store.engine import make_engine
+from broker.store.migrate import LOCK
 from schemas.errors import SettingsError, StoreUnavailable
-
-_LOCK = 0x4B414B45_48415348
-"""Key of the advisory lock under which one process at a time migrates ("KAKEHASH")."""
 
 
 async def upgrade(url: str) -> None:
@@ -24,7 +22,7 @@ async def upgrade(url: str) -> None:
     try:
         with store_errors():
             async with engine.begin() as connection:
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
                 await connection.run_sync(_upgrade)
     except CommandError as error:
         raise SettingsError(

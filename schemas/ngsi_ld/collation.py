@@ -23,8 +23,8 @@ Key: TypeAlias = tuple[tuple[tuple[int, int, str], ...], str, str, str]
 _TAG = re.compile(r"(?:root|[a-z]{2,3})(?:-[a-z0-9]{2,8})*?(?:-x-icu|(?:-u(?:-[a-z0-9]{2,8})+))?", re.IGNORECASE)
 _STRENGTHS: Final = {"level1": 1, "level2": 2, "level3": 3, "level4": 3, "identic": 2}
 """Of `ks`: how many levels count. `identic` as the clause's example 6 has it: case makes no difference."""
-_CLASSES: Final = {"Z": 0, "C": 0, "P": 1, "S": 2, "N": 4}
-_LETTER: Final = 5
+CLASSES: Final = {"Z": 0, "C": 0, "P": 1, "S": 2, "N": 4}
+LETTER: Final = 5
 _PHONEBOOK: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 
 
@@ -77,7 +77,10 @@ def _key(text: str, collation: Collation) -> Key:
     if collation.strength < 3:
         return primary, accents, "", ""
     high, low = ("0", "1") if collation.upper else ("1", "0")
-    case = "".join(high if c.isupper() or _katakana(c) else low for c in letters)
+    case = "".join(high if c.isupper() or katakana(c) else low for c in letters)
+    if not collation.upper:
+        # Small letters to the end of a text are no difference: `ß` and `ss` part by their code points.
+        case = case.rstrip(low)
     return primary, accents, case, text
 
 
@@ -87,7 +90,7 @@ def _weighed(text: str, *, numeric: bool) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
     for run in re.findall(r"[0-9]+|[^0-9]", text):
         digits = run.lstrip("0") if run.isdigit() and run.isascii() else None
-        found.append(_weight(run) if digits is None else (_CLASSES["N"], len(digits), digits))
+        found.append(_weight(run) if digits is None else (CLASSES["N"], len(digits), digits))
     return found
 
 
@@ -96,9 +99,9 @@ def _weight(c: str) -> tuple[int, int, str]:
     if kind == "Sc":
         return 3, 0, c
     if kind == "Nd":
-        return _CLASSES["N"], 1 if unicodedata.digit(c) else 0, str(unicodedata.digit(c)).strip("0")
-    return _CLASSES.get(kind[0], _LETTER), 0, chr(ord(c) - 0x60) if _katakana(c) else c
+        return CLASSES["N"], 1 if unicodedata.digit(c) else 0, str(unicodedata.digit(c)).strip("0")
+    return CLASSES.get(kind[0], LETTER), 0, chr(ord(c) - 0x60) if katakana(c) else c
 
 
-def _katakana(c: str) -> bool:
+def katakana(c: str) -> bool:
     return "\u30a1" <= c <= "\u30f6"

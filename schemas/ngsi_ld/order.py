@@ -89,14 +89,14 @@ class Order:
 
     def _key(self, term: Term) -> Callable[[Entity], _Key | None]:
         if not term.by_distance:
-            return lambda entity: _ranked(_value(entity, term), self.collation)
+            return lambda entity: ranked(value_of(entity, term), self.collation)
 
         def key(entity: Entity) -> _Key | None:
             metres = self._distance(entity, term)
             if metres is not None:
                 # what is no GeoProperty comes after those, whichever way they are sorted (clause 4.23.2)
                 return -1, -metres if term.descending else metres
-            return _ranked(_value(entity, term), self.collation)
+            return ranked(value_of(entity, term), self.collation)
 
         return key
 
@@ -179,8 +179,8 @@ def _instance(entity: Entity, term: Term) -> Mapping[str, Any]:
     return member if isinstance(member, dict) else {}
 
 
-def _value(entity: Entity, term: Term) -> Any:
-    """What to sort by; None if it is not there. Timestamps come as what `_ranked` reads as such."""
+def value_of(entity: Entity, term: Term) -> Any:
+    """What to sort by; None if it is not there. Timestamps come as what `ranked` reads as such."""
     *way, last = term.names
     if last in SCALAR_MEMBERS or (not way and last in ENTITY_MEMBERS):
         holder = _instance(entity, replace(term, names=tuple(way))) if way else entity
@@ -198,7 +198,7 @@ def _value(entity: Entity, term: Term) -> Any:
     return value
 
 
-def _ranked(value: Any, collation: Collation) -> _Key | None:
+def ranked(value: Any, collation: Collation) -> _Key | None:
     """Clause 4.23.2: numbers, texts, objects, arrays, booleans, times, dates, instants; None for nothing."""
     if value is None:
         return None

@@ -46,22 +46,10 @@ class ScopeQuery:
     def matches(self, scope: Any) -> bool:
         """Whether the `scope` member of an entity (a text, an array of them, or None) is within."""
         texts = [scope] if isinstance(scope, str) else scope if isinstance(scope, list) else []
-        held = [levels for text in texts if isinstance(text, str) and (levels := _levels(text))]
+        held = [levels for text in texts if isinstance(text, str) and (levels := levels_of(text))]
         return any(
             all(any(pattern.takes(levels) for levels in held) for pattern in wanted) for wanted in self.alternatives
         )
-
-    @cached_property
-    def one_of(self) -> tuple[str, ...]:
-        """Scopes one of which an entity that matches must have, each with its first slash and without; none where they
-        are not told in full."""
-        found: list[str] = []
-        for wanted in self.alternatives:
-            whole = next(("/".join(p.levels) for p in wanted if not p.below and "+" not in p.levels), None)
-            if whole is None:
-                return ()
-            found += [f"/{whole}", whole]
-        return tuple(found)
 
     @cached_property
     def text(self) -> str:
@@ -109,5 +97,6 @@ def _pattern(text: str, whole: str) -> ScopePattern:
     return ScopePattern(tuple(seen[1].split("/")), seen[2] is not None)
 
 
-def _levels(scope: str) -> tuple[str, ...]:
+def levels_of(scope: str) -> tuple[str, ...]:
+    """The levels of a scope; slashes that part nothing count for nothing."""
     return tuple(level for level in scope.split("/") if level)

@@ -212,8 +212,6 @@ CONDITIONS = [
     (Where(area=(NS + "other", NEAR)), [4]),
     (Where(area=(LOCATION, (139.755, 35.655, 139.765, 35.665))), [1, 3]),
     (Where(area=(LOCATION, (-10, -10, 0, 0))), []),
-    (Where(containing=[{NAME: {"value": "y"}}]), [2]),
-    (Where(containing=[{NAME: {"value": "y"}}, {NAME: [{"value": "y"}]}]), [2, 4]),
     (Where(types=[frozenset({SHELTER})], attrs_any=[NAME], area=(LOCATION, NEAR)), [0]),
 ]
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from broker.store import entities as module
+from broker.store import entity_lookup as lookup
 from broker.store.database import Database
 from broker.store.entities import Entities
 from broker.store.entity_filter import Where
+from broker.store.entity_prefilter import prefilter
+from broker.store.entity_spans import covers
+from schemas.ngsi_ld.context import build
+from schemas.ngsi_ld.q import parse_q
 
 NS = "https://example.org/"
 LOCATION = NS + "location"
 TYPES = [NS + name for name in "ABCDEFGHIJ"]
 LONG = NS + "L" * 1500
+HERE = build({name: NS + name for name in ("often", "seldom", "never")}, {})
 AREA = (0.0, 0.0, 5.0, 5.0)
 
 
@@ -81,26 +88,36 @@ async def test_pages_are_those_of_a_plain_walk(
             assert [one.id for one in among] == [name for name in wanted if name in some]
 
 
-@pytest.mark.parametrize(("first", "by_index"), [(module._FIRST, True), (40, True), (4, True), (4, False)])
+@pytest.mark.parametrize(("many", "told"), [(lookup.MANY, True), (lookup.MANY, False), (7, False)])
 async def test_a_value_is_found_whichever_way_it_is_looked_for(
-    database: Database, monkeypatch: pytest.MonkeyPatch, first: int, by_index: bool
+    database: Database, monkeypatch: pytest.MonkeyPatch, many: int, told: bool
 ) -> None:
-    monkeypatch.setattr(module, "_FIRST", first)
+    monkeypatch.setattr(lookup, "MANY", many)
     dice = random.Random(5)
     values = {"often": 2, "seldom": 40, "never": 10**9}
     given = sorted((made(n, dice) for n in range(300)), key=lambda entity: str(entity["id"]))
     for entity in given:
         for name, sides in values.items():
-            entity[NS + name] = {"type": "Property", "value": dice.randrange(sides) == 0}
+            entity[NS + name] = {"type": "Property", "value": dice.randrange(sides)}
     store = Entities(database)
     await store.upsert_many("t", given)
     for types in ALTERNATIVES:
-        for name in values:
-            where = Where(types=types, predicate=f'$."{NS}{name}"."value" == true', by_index=by_index)
+        for q, holds in (
+            ("often==1", lambda e: e["often"] == 1),
+            ("seldom==3..5", lambda e: 3 <= e["seldom"] <= 5),
+            ("never==1", lambda e: e["never"] == 1),
+            ("often==1;seldom<5", lambda e: e["often"] == 1 and e["seldom"] < 5),
+            ("seldom>30|never<9", lambda e: e["seldom"] > 30 or e["never"] < 9),
+        ):
+            asked = parse_q(q, context=HERE)
+            where = Where(types=types, predicate=prefilter(asked, HERE), covers=covers(asked, HERE))
+            where = replace(where, told=told and q.startswith(("often==1", "seldom==", "never==")) and ";" not in q)
+            assert where.covers
             wanted = [
                 entity["id"]
                 for entity in given
-                if (not types or any(one <= types_of(entity) for one in types)) and entity[NS + name]["value"]
+                if (not types or any(one <= types_of(entity) for one in types))
+                and holds({name: entity[NS + name]["value"] for name in values})
             ]
             assert [one.id for one in await store.query("t", where, limit=3, offset=2)] == wanted[2:5]
             assert [one.id for one in await store.query("t", where, limit=9)] == wanted[:9]

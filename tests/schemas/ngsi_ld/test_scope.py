@@ -69,17 +69,3 @@ def test_its_text_means_the_same(alternatives: list[list[str]], scopes: list[str
         all(any(ScopeQuery(((pattern,),)).matches([scope]) for scope in scopes) for pattern in wanted)
         for wanted in query.alternatives
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("/a/b", ("/a/b", "a/b")),
-        ("/a,(/b/#;/c)", ("/a", "a", "/c", "c")),
-        ("/a,/b/#", ()),
-        ("/+/b", ()),
-        ("/#", ()),
-    ],
-)
-def test_scopes_that_are_told_in_full(text: str, expected: tuple[str, ...]) -> None:
-    assert parse_scope_query(text).one_of == expected
