@@ -87,13 +87,15 @@ class Pushdown(msgspec.Struct, frozen=True):
     """An adapter's answer to `plan`: its own request (opaque to us) and what remains.
 
     `limit_guaranteed`: the source applies the query's limit and offset itself and truly, so that, asked alone, its
-    page is the page. `ordered`: what comes is in ascending order of id. `text` is for `/federation/explain`.
+    page is the page. `ordered`: what comes is in ascending order of id. `sorted`: the page is cut in the query's order,
+    if it has one. `text` is for `/federation/explain`.
     """
 
     request: Any
     residual: Residual = Residual()
     limit_guaranteed: bool = False
     ordered: bool = False
+    sorted: bool = False
     text: str = ""
     key: Hashable | None = None
     """Equal keys at one platform mean the same question in the same @context, so that one answer serves all who ask it;

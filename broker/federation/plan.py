@@ -68,7 +68,8 @@ def _make(query: EntityQuery, sources: Sequence[Source], max_collect: int, divid
         if step is None:
             return Plan(query, (), Residual(), True, whole)
         count_known = not query.count or sources[0].adapter.capabilities.count
-        if step.pushdown.limit_guaranteed and not held_back.filters and count_known and query.order is None:
+        in_order = query.order is None or step.pushdown.sorted
+        if step.pushdown.limit_guaranteed and not held_back.filters and count_known and in_order:
             return Plan(query, (step,), step.pushdown.residual, True, whole)
     return _collect(query, asked, held_back, sources, max_collect, whole)
 
@@ -82,7 +83,7 @@ def _collect(
     whole: bool,
 ) -> Plan:
     """Everything that matches comes here, up to `max_collect` a source; sources in order of id give only the first."""
-    asked = asked.alter(offset=0, limit=max_collect)
+    asked = asked.alter(offset=0, limit=max_collect, order=None)
     need = query.offset + query.limit
     steps: list[Step] = []
     residual = held_back

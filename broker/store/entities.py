@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
-
-import asyncpg
-import orjson
 
 from broker.store import entity_types
 from broker.store.database import Database
 from broker.store.entity_change import Change, Decide, Done, Outcome, Recorder, change_many, instant
-from broker.store.entity_expiry import without_expired
-from broker.store.entity_filter import BoxSql, Sql, Where
+from broker.store.entity_filter import Sql, Where
 from broker.store.entity_lanes import Lanes
-from broker.store.entity_lookup import MANY, Lookup
+from broker.store.entity_order import By, Walk
+from broker.store.entity_read import StoredEntity, looked_up, nearby, page, stored
 from broker.store.entity_rows import Entity, make_row
 from broker.store.text import storable
 from schemas.errors import AlreadyExists, NotFound
 
 FEED = entity_types.FEED
 
-_COLUMNS = "e.id, e.entity, e.created_at, e.modified_at, e.version, e.next_expiry <= now() AS stale"
-_NEARBY = 4000
-"""Boxes in an area from which on entities are looked at in order of id, each whether it is there."""
 _SWEPT = 500
 """Entities that one transaction of the sweeper takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEntity:
-    """`entity`: normalized, names as IRIs; its attributes have createdAt and modifiedAt, the entity itself has not."""
-
-    id: str
-    entity: Entity
-    created_at: datetime
-    modified_at: datetime
-    version: int
-    """Different for every state that was ever stored."""
 
 
 class Entities:
@@ -118,22 +99,26 @@ class Entities:
     ) -> list[StoredEntity]:
         """In order of id by code point. `after_id` (the last id of the page before) costs less than `offset`."""
         async with self._database.connection() as connection:
-            near = await _near(connection, tenant, where)
+            near = await nearby(connection, tenant, where)
             rows = None
             if near.covers and near.ids is None:
-                rows = await _looked_up(connection, tenant, near, after_id, limit + offset)
+                rows = await looked_up(connection, tenant, near, after_id, limit + offset)
             if rows is None:
                 sql = Sql(tenant, near, after_id)
-                rows = await connection.fetch(_page(sql, limit, offset), *sql.arguments) if sql.possible else []
+                rows = await connection.fetch(page(sql, limit, offset), *sql.arguments) if sql.possible else []
             else:
                 rows = rows[offset:]
         now = datetime.now(UTC)
-        return [_stored(row, now) for row in rows]
+        return [stored(row, now) for row in rows]
+
+    def walk(self, tenant: str, where: Where, by: By) -> Walk:
+        """The same in another order."""
+        return Walk(self._database, tenant, where, by)
 
     async def count(self, tenant: str, where: Where = Where()) -> int:
         """How many `query` gives without a limit."""
         async with self._database.connection() as connection:
-            sql = Sql(tenant, await _near(connection, tenant, where))
+            sql = Sql(tenant, await nearby(connection, tenant, where))
             if not sql.possible:
                 return 0
             counted: int = await connection.fetchval(
@@ -159,57 +144,6 @@ class Entities:
         async with self._database.connection() as connection:
             rows = await connection.fetch("SELECT tenant, array_agg(type) FROM local_types GROUP BY tenant")
         return {tenant: frozenset(types) for tenant, types in rows}
-
-
-async def _near(connection: asyncpg.Connection, tenant: str, where: Where) -> Where:
-    """A small area as the ids that are in it: the planner knows nothing of where boxes are, and so can't choose."""
-    if where.area is None or where.ids is not None:
-        return where
-    sql = BoxSql(tenant, where.area, _NEARBY)
-    found = await connection.fetch(sql.statement, *sql.arguments) if sql.possible else ()
-    return where if len(found) == _NEARBY else replace(where, area=None, ids=sorted({row[0] for row in found}))
-
-
-def _page(sql: Sql, limit: int, offset: int) -> str:
-    ordered = [f"SELECT {_COLUMNS} FROM entities e WHERE {text} ORDER BY e.id" for text in sql.apart()]  # noqa: S608
-    if len(ordered) > 1:
-        most = sql.add(limit + offset)
-        union = " UNION ALL ".join(f"({one} LIMIT {most})" for one in ordered)
-        ordered = [f"{union} ORDER BY id"]
-    return f"{ordered[0]} LIMIT {sql.add(limit)} OFFSET {sql.add(offset)}"
-
-
-async def _looked_up(
-    connection: asyncpg.Connection, tenant: str, where: Where, after: str | None, most: int
-) -> list[asyncpg.Record] | None:
-    """The first `most`, by what keys tell; None if that is not enough."""
-    lookup = await Lookup.make(connection, tenant, where, after) if storable(tenant + (after or "")) else None
-    if lookup is None:
-        return None
-    rows: list[asyncpg.Record] = []
-    wanted = most
-    while len(rows) < most:
-        ids = await lookup.next(connection, wanted)
-        if ids is None:
-            return None
-        if not ids:
-            break
-        sql = Sql(tenant, replace(where, ids=ids, predicate=None if where.told else where.predicate))
-        if sql.possible:
-            rows += await connection.fetch(
-                f"SELECT {_COLUMNS} FROM entities e WHERE {sql.text} ORDER BY e.id LIMIT {sql.add(most - len(rows))}",  # noqa: S608
-                *sql.arguments,
-            )
-        wanted = min(MANY, wanted * 4)
-    return rows
-
-
-def _stored(row: asyncpg.Record, now: datetime) -> StoredEntity:
-    name, text, created_at, modified_at, version, stale = row
-    entity: Entity = orjson.loads(text)
-    if stale:
-        entity = without_expired(entity, now)
-    return StoredEntity(name, entity, created_at, modified_at, version)
 
 
 def _anew(there: Entity | None) -> Entity | None:

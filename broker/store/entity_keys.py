@@ -27,6 +27,9 @@ ANY: Final = b"\xff"
 """Side key of an entity that may have any value there."""
 NAMED: Final = b"\xfe"
 """Main key of a name (VocabProperty): in which order names stand depends on the @context that is asked in."""
+_WRITTEN_OUT: Final = 1e16
+"""From here on JSON's writer gives a number an exponent."""
+_LEAST, _MOST = -(2.0**63), 2.0**64
 _SCOPE_RANK: Final = b"\x40"
 
 
@@ -92,7 +95,7 @@ def _add(found: set[Key], path: str, member: Any, depth: int, *, main: bool) -> 
         else:
             held = holder_of(one)
             value = None if held is None else uris(one[held]) if held == "objectList" else one[held]
-            key = sort_key(value) if first else None
+            key = sort_key(_as_read(value)) if first else None
             if key is not None:
                 found.add(Key(path, False, NAMED if held == "vocab" else key))
             sides |= _scalars(value) if held == "vocab" else _scalars(value) - {key}
@@ -140,3 +143,14 @@ def _leaves(value: Any) -> Iterator[Any]:
             rest.extend(one)
         else:
             yield one
+
+
+def _as_read(value: Any) -> Any:
+    """A compound value as it comes back from the database, which writes out numbers that have no fraction."""
+    if isinstance(value, dict):
+        return {name: _as_read(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_read(inner) for inner in value]
+    if isinstance(value, float) and value.is_integer() and (not value or abs(value) >= _WRITTEN_OUT):
+        return int(value) if value and _LEAST <= value < _MOST else value + 0.0
+    return value

@@ -43,7 +43,7 @@ class Lookup:
         self._points = all(span.low == span.high for span in cover)
         self._after = after or ""
         self._ids: list[str] | None = None
-        self._ended = False
+        self.ended = False
 
     @classmethod
     async def make(cls, connection: asyncpg.Connection, tenant: str, where: Where, after: str | None) -> Lookup | None:
@@ -60,7 +60,7 @@ class Lookup:
 
     async def next(self, connection: asyncpg.Connection, most: int) -> list[str] | None:
         """The next ids, in order; [] at the end. None if keys can't tell, or too many may match."""
-        if self._ended:
+        if self.ended:
             return []
         if self._points:
             return await self._point(connection, most)
@@ -70,7 +70,7 @@ class Lookup:
                 return None
             self._ids = sorted({name for _, ids in rows for name in ids if name > self._after})
         taken, self._ids = self._ids[:most], self._ids[most:]
-        self._ended = not self._ids
+        self.ended = not self._ids
         return taken
 
     async def _point(self, connection: asyncpg.Connection, most: int) -> list[str] | None:
@@ -81,7 +81,7 @@ class Lookup:
         # What was cut may have more before the ends of the others.
         whole = min((ids[-1] for _, ids in rows if len(ids) == most), default=None)
         if whole is None:
-            self._ended = True
+            self.ended = True
             return found
         self._after = whole
         return [name for name in found if name <= whole]

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -28,7 +29,7 @@ import httpx2
 import orjson
 
 from broker.embedded.server import PrivatePostgres, remove
-from tests.benchmarks.store_load import EAST, NORTH, SOUTH, TYPES, WARDS, WEST, entity, fill, uri
+from tests.benchmarks.store_load import EAST, NEWEST, NORTH, SOUTH, TYPES, WARDS, WEST, entity, fill, uri
 
 BATCH = 1000
 _API = "/ngsi-ld/v1"
@@ -50,6 +51,16 @@ def _q(text: str) -> str:
     return f"q={quote(text)}"
 
 
+def _band(dice: random.Random) -> str:
+    low = dice.randrange(999)
+    return f"{low + 0.5}..{low + 1.5}"
+
+
+def _hour(dice: random.Random) -> str:
+    first = NEWEST - timedelta(hours=dice.randrange(1, 8760))
+    return f"{first:%Y-%m-%dT%H:%M:%SZ}..{first + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+
+
 CASES: Sequence[Case] = (
     ("retrieve by id", "p50 <= 3 ms", lambda dice, n: f"/entities/{uri(dice.randrange(n))}"),
     ("a page of a type, 20 results", "", lambda dice, n: f"/entities?{_any_type(dice)}&limit=20"),
@@ -69,6 +80,33 @@ CASES: Sequence[Case] = (
         "",
         lambda dice, n: f"/entities?{_any_type(dice)}&limit=20&" + _q("capacity>=900"),
     ),
+    ("q range, 1 of 1000, 20 results", "", lambda dice, n: "/entities?limit=20&" + _q(f"capacity=={_band(dice)}")),
+    (
+        "type and q range, 1 of 1000",
+        "",
+        lambda dice, n: f"/entities?{_any_type(dice)}&limit=20&" + _q(f"capacity=={_band(dice)}"),
+    ),
+    (
+        "type and range of modifiedAt, an hour of a year",
+        "",
+        lambda dice, n: f"/entities?{_any_type(dice)}&limit=20&" + _q(f"modifiedAt=={_hour(dice)}"),
+    ),
+    (
+        "type by a number, 20 results at 0 to 500",
+        "",
+        lambda dice, n: f"/entities?{_any_type(dice)}&limit=20&orderBy=capacity&offset={dice.randrange(500)}",
+    ),
+    (
+        "type by a text, 20 results",
+        "",
+        lambda dice, n: f"/entities?{_any_type(dice)}&limit=20&orderBy=title;desc",
+    ),
+    (
+        "type and q equality by modifiedAt, newest 20",
+        "",
+        lambda dice, n: f"/entities?{_any_type(dice)}&limit=20&orderBy=modifiedAt;desc&" + _q('state=="open"'),
+    ),
+    ("all by modifiedAt, newest 20", "", lambda dice, n: "/entities?local=true&limit=20&orderBy=modifiedAt;desc"),
     ("near 500 m, 20 results", "p50 <= 15 ms", lambda dice, n: f"/entities?limit=20&{_near(dice)}"),
     ("type and near 500 m", "p50 <= 15 ms", lambda dice, n: f"/entities?{_any_type(dice)}&limit=20&{_near(dice)}"),
     ("count of a type", "<= 300 ms", lambda dice, n: f"/entities?{_any_type(dice)}&limit=0&count=true"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 
 from broker.store.database import connect
+from broker.store.entity_fill import fill as fill_keys
 from broker.store.entity_rows import Row, make_row
 from broker.store.migrate import migrate
 from schemas.ngsi_ld.context import CORE
@@ -17,6 +18,8 @@ from schemas.ngsi_ld.context import CORE
 TYPES = 50
 WARDS = 100
 WEST, SOUTH, EAST, NORTH = 139.56, 35.52, 139.92, 35.82
+NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
+YEAR_MS = 365 * 86_400_000
 _STATES = ("open", "closed", "full", "unknown", "planned")
 _LINES = 1000
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -68,6 +71,8 @@ async def fill(url: str, count: int) -> None:
         await _copy(connection, "entity_boxes", _BOXES, iter(boxes))
         for _, definition in indexes:
             await connection.execute(definition)
+        async with connection.transaction():
+            await fill_keys(connection)
         await connection.execute("INSERT INTO local_types SELECT DISTINCT tenant, unnest(types) FROM entities")
         await connection.execute("VACUUM ANALYZE")
     finally:
@@ -89,8 +94,9 @@ async def _copy(connection: asyncpg.Connection, table: str, columns: tuple[str, 
 
 def _entity_lines(count: int, boxes: list[str]) -> Iterator[str]:
     dice = random.Random(7)
-    now = datetime.now(UTC)
     for n in range(count):
+        # Their order in time is none of the others.
+        now = NEWEST - timedelta(milliseconds=dice.randrange(YEAR_MS))
         row = make_row(entity(n, dice), None, now)
         boxes += _box_lines(row)
         types = "{" + ",".join(f'"{one}"' for one in row.types) + "}"

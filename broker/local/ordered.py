@@ -1,0 +1,68 @@
+"""Pages of local entities in another order than that of their ids (clause 4.23).
+
+Where the order begins with an attribute, keys give the page and what stands around it; else everything that matches is
+read, of which only the first are kept. What decides in either case is the order itself, on the entities.
+"""
+
+from __future__ import annotations
+
+from adapters.contract import SourceContext
+from broker.local.ask import PAGE, Ask, Entity, within
+from broker.store.entities import Entities
+from broker.store.entity_order import By
+from schemas.ngsi_ld.order import Order
+
+
+async def in_order(
+    entities: Entities, tenant: str, ask: Ask, order: Order, ctx: SourceContext
+) -> tuple[list[Entity], int | None]:
+    """The page, and how many match in all if the query asks for it."""
+    query = ask.query
+    need = query.offset + query.limit
+    found, total = None, None
+    # Who counts what SQL can't decide reads it all.
+    if ask.by is not None and not (query.count and ask.residual.filters):
+        found = await _walked(entities, tenant, ask, ask.by, need, ctx)
+        if query.count and found is not None:
+            total = await within(ctx, entities.count(tenant, ask.where))
+    if found is None:
+        found, total = await _sorted(entities, tenant, ask, order, need, ctx)
+    # What keys don't tell apart, and what several terms decide, stands in no order yet.
+    found = order.sort(sorted(found, key=lambda entity: str(entity["id"])))
+    return ask.shown(found[query.offset : need]), total if query.count else None
+
+
+async def _walked(
+    entities: Entities, tenant: str, ask: Ask, by: By, need: int, ctx: SourceContext
+) -> list[Entity] | None:
+    """The first `need` along the order of keys, and perhaps some behind them; None if keys can't tell."""
+    walk = entities.walk(tenant, ask.where, by)
+    found: list[Entity] = []
+    size = max(1, need)
+    while len(found) < need and not walk.ended:
+        rows = await within(ctx, walk.next(min(PAGE, size)))
+        if rows is None:
+            return None
+        found += ask.fitting(rows)
+        size *= 2
+    return found
+
+
+async def _sorted(
+    entities: Entities, tenant: str, ask: Ask, order: Order, need: int, ctx: SourceContext
+) -> tuple[list[Entity], int]:
+    """The first `need` of all that match, and how many those are."""
+    found: list[Entity] = []
+    total, after = 0, None
+    while True:
+        rows = await within(ctx, entities.query(tenant, ask.where, after_id=after, limit=PAGE))
+        fitting = ask.fitting(rows)
+        total += len(fitting)
+        found += fitting
+        last = len(rows) < PAGE
+        if last or len(found) > need + 4 * PAGE:
+            # What is equal keeps its order, and what comes later has a later id.
+            found = order.sort(found)[:need]
+        if last:
+            return found, total
+        after = rows[-1].id
