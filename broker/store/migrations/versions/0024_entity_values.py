@@ -25,6 +25,9 @@ _STATEMENTS = (
         id text COLLATE "C" NOT NULL,
         CONSTRAINT entity_values_order PRIMARY KEY (lane, key, id)
     )""",
+    # Most changes take a key away; pages that are all visible are what reads of the index alone live on.
+    """ALTER TABLE entity_values SET (
+        autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05)""",
     # How the keys that are there were made (schemas/ngsi_ld/sort_key.py); none: there are none yet.
     "CREATE TABLE entity_keys (scheme text NOT NULL)",
     # The keys do what it did.
