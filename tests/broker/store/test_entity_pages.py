@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from broker.store import entities as module
 from broker.store import entity_lookup as lookup
+from broker.store import entity_read as module
 from broker.store.database import Database
 from broker.store.entities import Entities
 from broker.store.entity_filter import Where
