@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 
 _STATEMENTS = (
     # `place`: digest of tenant and path, which may be longer than an index's entry.
