@@ -273,7 +273,7 @@ async def _furnish(
         feed=Feed(url, FEEDS, loading.changed, channels={source_writes.CHANNEL: writes.heard(registry.forget)}),
         programme=programme,
         evidence=EvidenceDesk(programme, sequencer, lambda: keys.ledger_seeds(settings.ledger_key, home)),
-        courier=make_courier(programme, entities, loading.wrote, upstream, box, settings.public_url),
+        courier=make_courier(settings, programme, entities, loading.wrote, upstream, box),
         sequencer=sequencer,
         notifying=notifying,
         catalogue=Catalogue(database, box, lent, registry, settings),

@@ -170,6 +170,9 @@ class Settings(BaseModel):
     catalog_links_platforms: Annotated[
         bool, Field(description="Look for files at the hosts of registered platforms too")
     ] = False
+    statistics_licence: Annotated[
+        str, Field(description="Licence of the public statistics: an id or a name, as the catalogue shows it")
+    ] = "CC-BY-4.0"
     log_level: Annotated[
         str, Field(description="debug, info, warning or error", pattern="^(debug|info|warning|error)$")
     ] = "info"

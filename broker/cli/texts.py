@@ -224,6 +224,7 @@ SETTINGS_JA: Mapping[str, str] = {
     "catalog_links_per_day": "カタログのファイルを取得できるか確かめるリクエストの1日の上限(0で確かめない)",
     "catalog_links_platforms": "登録済みプラットフォームのホストにあるファイルも確かめる",
     "catalog_sample_s": "ライブデータセットの件数・鮮度を調べる間隔(秒)",
+    "statistics_licence": "公開統計のライセンス(IDまたは名称)",
     "log_level": "debug、info、warning、error",
     "access_log": "失敗だけでなく全リクエストを記録する",
     "notify_timeout_ms": "1件の通知に対する受信者の応答時間の上限（ミリ秒）",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from adapters.upstream import Upstream
 from broker.background import Periodic
 from broker.identity.secrets import SecretBox
+from broker.kpi.listing import StatisticsListing
 from broker.kpi.programme import Programme
 from broker.kpi.publishing import Publisher, Wrote
 from broker.kpi.push import Pusher
+from broker.settings import Settings
 from broker.store.entities import Entities
 from broker.store.kpi_feed import KpiFeed
 
@@ -31,10 +33,18 @@ class Courier:
 
 
 def make_courier(
-    programme: Programme, entities: Entities, wrote: Wrote, upstream: Upstream, box: SecretBox, public_url: str
+    settings: Settings,
+    programme: Programme,
+    entities: Entities,
+    wrote: Wrote,
+    upstream: Upstream,
+    box: SecretBox,
 ) -> Courier:
-    """Events come from `public_url`, or from a gateway that has none."""
-    feed = KpiFeed(programme.database)
+    """Events come from the gateway's public address, or from a gateway that has none."""
+    database = programme.database
+    feed = KpiFeed(database)
+    listing = StatisticsListing(database, settings.organisation, settings.statistics_licence)
     return Courier(
-        Publisher(programme, feed, entities, wrote), Pusher(feed, upstream, box, source=public_url or "urn:kakehashi")
+        Publisher(programme, feed, entities, wrote, listing),
+        Pusher(feed, upstream, box, source=settings.public_url or "urn:kakehashi"),
     )

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from broker.kpi.judging import judge
+from broker.kpi.listing import StatisticsListing
 from broker.kpi.programme import Programme
 from broker.store.entities import Entities
 from broker.store.kpi_feed import FeedItem, KpiFeed
@@ -24,7 +25,15 @@ Wrote = Callable[[str, frozenset[str]], Awaitable[None]]
 class Publisher:
     """One turn at a time over all workers; what was published already is published no second time."""
 
-    def __init__(self, programme: Programme, feed: KpiFeed, entities: Entities, wrote: Wrote) -> None:
+    def __init__(
+        self,
+        programme: Programme,
+        feed: KpiFeed,
+        entities: Entities,
+        wrote: Wrote,
+        listing: StatisticsListing | None = None,
+    ) -> None:
+        self._listing = listing
         self._programme = programme
         self._feed = feed
         self._entities = entities
@@ -39,6 +48,8 @@ class Publisher:
             if not leads:
                 return
             await judge(self._programme.database, now)
+            if self._listing is not None:
+                await self._listing.turn(today)
             for found in await self._programme.projects.all():
                 project = found.project.id
                 try:

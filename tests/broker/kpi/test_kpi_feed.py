@@ -13,18 +13,22 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from recorded_year import YEAR, flows, settle, store
+from recorded_year import TOKYO, YEAR, flows, settle, store
 
 from adapters.guard import LOOPBACK, Guard
 from adapters.upstream import Upstream
 from broker.identity.secrets import SecretBox
+from broker.kpi.listing import StatisticsListing
 from broker.kpi.programme import Programme
 from broker.kpi.public import public_csv, public_month
 from broker.kpi.publishing import TYPE, Publisher, standing
 from broker.kpi.push import ATTEMPTS, Pusher, pause
+from broker.store.catalog_search import CatalogSearch
 from broker.store.database import Database
 from broker.store.entities import Entities
 from broker.store.kpi_feed import FeedItem, KpiFeed
+from catalog.quality import quality
+from schemas.dataset import Access, dataset_id
 from schemas.errors import AlreadyExists, InvalidRequest, NotFound
 from schemas.ngsi_ld.context import CORE
 
@@ -216,3 +220,29 @@ async def test_public_months(database: Database) -> None:
     for wrong in ("2026", "2026-13", "2999-01", "x"):
         with pytest.raises(InvalidRequest):
             await public_month(database, wrong)
+
+
+async def test_public_statistics_are_a_dataset_of_the_catalogue(database: Database) -> None:
+    listing, search = StatisticsListing(database, "事務局", "CC BY 4.0"), CatalogSearch(database)
+    name = dataset_id("kakehashi", "public-statistics")
+    today = date(YEAR, 7, 3)
+    await listing.turn(today)
+    assert await search.get(name) is None
+    await store(database, [f for f in flows(3000, seed=9) if f.time.astimezone(TOKYO).date() < date(YEAR, 8, 20)])
+    await listing.turn(date(YEAR, 7, 31))
+    assert await search.get(name) is None, "a month is looked at once"
+    await listing.turn(date(YEAR, 8, 1))
+    hit = await search.get(name)
+    assert hit is not None
+    made = hit.dataset
+    assert (made.start, made.end, made.modified) == (f"{YEAR}-03-01", f"{YEAR}-07-31", f"{YEAR}-08-01")
+    assert (made.licence.id, made.access, made.publisher.name) == ("CC-BY-4.0", Access.OPEN, "事務局")
+    assert quality(made, today).reasons == ()
+    last = next(d for d in made.distributions if d.id == f"{YEAR}-07")
+    assert last.access_url == f"/kpi/public?month={YEAR}-07&format=csv"
+    heads = [column.name for column in last.columns]
+    assert public_csv(await public_month(database, f"{YEAR}-07"))[3:].splitlines()[0].decode().split(",") == heads
+    await StatisticsListing(database, "事務局", "CC BY 4.0").turn(date(YEAR, 9, 2))
+    again = await search.get(name)
+    assert again is not None
+    assert again.dataset.end == f"{YEAR}-08-31"
