@@ -18,6 +18,7 @@ from adapters.exchange import SourceContext as SourceContext
 from adapters.upstream import Upstream
 from schemas.capability import Capabilities, Pushdown
 from schemas.ngsi_ld.context import Context
+from schemas.ngsi_ld.discovery import AttributeInfo, TypeInfo
 from schemas.ngsi_ld.head import Head
 from schemas.ngsi_ld.query import EntityQuery
 from schemas.ngsi_ld.temporal import TemporalQuery
@@ -109,6 +110,27 @@ class Writable(Protocol):
 
     async def write(self, write: Write, ctx: SourceContext) -> Written:
         """Do it; what the platform refuses is an answer, too. Errors are those of `schemas.errors.SourceError`."""
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """Tells more of its types and attributes than the names of the types (clauses 5.7.6 to 5.7.10). Names are IRIs;
+    what it has nothing of is empty. Errors are those of `schemas.errors.SourceError`."""
+
+    async def attributes_of_types(self, ctx: SourceContext) -> dict[str, list[str]]:
+        """Type → attributes that its entities have."""
+
+    async def types_of_attributes(self, ctx: SourceContext) -> dict[str, list[str]]:
+        """Attribute → types of the entities that have it."""
+
+    async def attribute_names(self, ctx: SourceContext) -> list[str]:
+        """The attributes that there are."""
+
+    async def type_info(self, name: str, ctx: SourceContext) -> TypeInfo:
+        """Of one type."""
+
+    async def attribute_info(self, name: str, ctx: SourceContext) -> AttributeInfo:
+        """Of one attribute."""
 
 
 @runtime_checkable

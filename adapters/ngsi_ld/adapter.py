@@ -16,6 +16,7 @@ import orjson
 from adapters.contract import Page, Services, SourceContext
 from adapters.ngsi_ld import probing, subscribing, writing
 from adapters.ngsi_ld.batch_query import as_batch
+from adapters.ngsi_ld.describing import Describes
 from adapters.ngsi_ld.history import Question, chapters
 from adapters.ngsi_ld.mapping import ask_mapped
 from adapters.ngsi_ld.translate import (
@@ -52,7 +53,7 @@ _REFUSALS = (400, 403, 413, 422)
 _PAGES = (500, 200, 100, 50, 20)
 
 
-class NgsiLdAdapter:
+class NgsiLdAdapter(Describes):
     """One NGSI-LD platform."""
 
     def __init__(self, platform: Platform, services: Services, claims: Capabilities) -> None:

@@ -91,16 +91,14 @@ def unpassed(sources: list[Source], via: str) -> list[Source]:
     return [s for s in sources if s.alias not in passed]
 
 
-def tellers(sources: Sequence[Source], via: str) -> list[Source]:
-    """Those that may be asked which types they have (clauses 5.7.5, 4.20)."""
+def tellers(sources: Sequence[Source], via: str, operation: str = "retrieveEntityTypes") -> list[Source]:
+    """Those that may be asked which types or attributes they have, by an operation of clause 4.20 (5.7.5 to 5.7.10)."""
     now = time()
     asked = [
         s
         for s in sources
         if not s.network
-        or (
-            "retrieveEntityTypes" in s.operations and not s.platform.distribution.temporal and (s.ends or now + 1) > now
-        )
+        or (operation in s.operations and not s.platform.distribution.temporal and (s.ends or now + 1) > now)
     ]
     return unpassed(asked, via)
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from time import monotonic, perf_counter
+from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -17,14 +17,12 @@ import structlog
 from adapters.freshness import demand_of
 from broker.federation.agreed import held, quoted, used, without
 from broker.federation.csf import chosen
-from broker.federation.discover import discover
 from broker.federation.engine import Result, federate
-from broker.federation.execute import Collected, Limits
+from broker.federation.execute import Limits
 from broker.federation.explain import explain
 from broker.federation.forward import Sent, forward, given_up
 from broker.federation.join import Ask, joined
-from broker.federation.modes import owners_of, tellers, unpassed
-from broker.federation.plan import Step
+from broker.federation.modes import owners_of, unpassed
 from broker.federation.sight import LocalRight, Sight
 from broker.federation.split import Part
 from broker.federation.via import been_here, extended, pseudonym
@@ -37,13 +35,11 @@ from broker.registry.matching import wanted_types
 from broker.registry.registry import Registry
 from broker.registry.source import Source
 from schemas.agreement import Operation
-from schemas.capability import Pushdown
 from schemas.errors import Forbidden, LoopDetected, StoreUnavailable
 from schemas.flow import Flow
 from schemas.idempotency import IdempotencyKey
 from schemas.narrowing import Clause
 from schemas.ngsi_ld.query import EntityQuery
-from schemas.outcome import Outcome, Status
 
 _T = TypeVar("_T")
 AskSources = Callable[[EntityQuery, Sequence[Source] | None], Awaitable[Result]]
@@ -255,35 +251,6 @@ class Gateway:
         if ended is not None:
             raise ended
         return sent, flows
-
-    async def types(self, envelope: Envelope, tenant: str, *, local: bool) -> tuple[list[str], Delivery]:
-        """The entity types of all sources, as IRIs, sorted. Errors as of `read`."""
-        limits = self.limits(envelope, tenant)
-        seen = await self.seen(envelope, tenant, local=local)
-        asked = tellers(seen.sources, limits.via)
-        with self.agreements.running.under_way(held(asked)):
-            names, result = await discover(asked, limits)
-        result.notices = seen.sight.notices
-        return names, Delivery(result, await self.settle(result, envelope, "types", ()))
-
-    async def locally(
-        self,
-        envelope: Envelope,
-        seen: Seen,
-        operation: str,
-        work: Callable[[], Awaitable[_T]],
-        *,
-        types: tuple[str, ...] = (),
-    ) -> tuple[_T, Delivery]:
-        """What `work` reads of the local store beside entities, recorded as `operation` unless the tenant has nothing
-        there. Raises what `work` does, and MeteringUnavailable."""
-        began = perf_counter()
-        told = await work()
-        spent = (perf_counter() - began) * 1000
-        local = [s for s in seen.sources if not s.network]
-        result = Result([Collected(Step(s, Pushdown(None)), Outcome(s.id, Status.OK, ms=spent)) for s in local])
-        result.notices = seen.sight.notices
-        return told, Delivery(result, await self.settle(result, envelope, operation, types))
 
     def explain(self, query: EntityQuery, envelope: Envelope | None = None) -> dict[str, Any]:
         """What `read` would do; without an envelope for the administration."""

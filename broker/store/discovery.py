@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from broker.store.database import Database
 from broker.store.text import storable
+from schemas.ngsi_ld.discovery import AttributeInfo, TypeInfo
 from schemas.ngsi_ld.model import ENTITY_MEMBERS
 
 _MEMBERS = sorted(ENTITY_MEMBERS)
@@ -37,23 +35,6 @@ SELECT count(DISTINCT e.id), array_agg(DISTINCT i.instance ->> 'type') FILTER (W
 FROM entities e CROSS JOIN LATERAL unnest(e.types) AS t (type)
 CROSS JOIN LATERAL (SELECT e.entity -> $2::text) AS a (value) CROSS JOIN {_KINDS}
 WHERE {_LIVE} AND e.entity ? $2::text"""  # noqa: S608
-
-
-@dataclass(frozen=True, slots=True)
-class TypeInfo:
-    """`attributes`: name → kinds of attribute (Property, …) under that name. Names are IRIs, as everywhere here."""
-
-    count: int = 0
-    attributes: Mapping[str, list[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeInfo:
-    """`count`: entities that have it."""
-
-    count: int = 0
-    kinds: list[str] = field(default_factory=list)
-    types: list[str] = field(default_factory=list)
 
 
 class LocalDiscovery:

@@ -200,3 +200,32 @@ def test_a_look_at_a_gateway_goes_no_further(five: list[Node]) -> None:
     assert looked["probe"]["ok"] is True
     assert {"q", "geo", "limit", "temporal"} <= set(looked["probe"]["verified"])
     assert five[1].flows("query") == beyond == []
+
+
+@pytest.mark.parametrize("edges", [CHAIN, RING], ids=["chain", "ring"])
+def test_types_and_attributes_of_all(five: list[Node], edges: list[tuple[int, int]]) -> None:
+    for n, node in enumerate(five):
+        assert node.create(room(n, heat=n, **{f"part{n}": n})).status_code == 201
+    connect(five, edges)
+    names = ["heat", *(f"part{n}" for n in range(5))]
+
+    def told(path: str, **params: str) -> Any:
+        answer = five[0].get(f"/ngsi-ld/v1{path}", **params)
+        assert answer.status_code == 200, answer.text
+        assert "ngsild-warning" not in answer.headers, answer.headers["ngsild-warning"]
+        return answer.json()
+
+    assert [(one["typeName"], one["attributeNames"]) for one in told("/types", details="true")] == [("Room", names)]
+    info = told("/types/Room")
+    assert info["entityCount"] == 5
+    assert [(one["attributeName"], one["attributeTypes"]) for one in info["attributeDetails"]] == [
+        (name, ["Property"]) for name in names
+    ]
+    assert told("/attributes")["attributeList"] == names
+    listed = told("/attributes", details="true")
+    assert [(one["attributeName"], one["typeNames"]) for one in listed] == [(name, ["Room"]) for name in names]
+    part = told("/attributes/part4")
+    assert (part["attributeCount"], part["attributeTypes"], part["typeNames"]) == (1, ["Property"], ["Room"])
+    assert told("/attributes", local="true")["attributeList"] == ["heat", "part0"]
+    assert five[0].get("/ngsi-ld/v1/attributes/part9").status_code == 404
+    assert five[0].get("/ngsi-ld/v1/types/Hall").status_code == 404

@@ -1,20 +1,23 @@
 """`/ngsi-ld/v1/types` and `/ngsi-ld/v1/attributes` (clauses 6.25 to 6.28), and `GET /federation/explain`.
 
-Names of types are asked of every source. What goes beyond them (attributes, kinds, counts) is read from the local store
-and taken from what registrations say; more is not to be had without reading all entities (clause 5.7.11).
+Every source that offers the operation is asked (clause 5.7.11); of those that don't, or fail, it is told what their
+registrations say. Counts of several sources are added up: an entity that is at two of them counts twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 import orjson
 
-from broker.federation.discover import promised
-from broker.gateway.gateway import Delivery, Gateway, Seen
-from broker.store.discovery import LocalDiscovery, TypeInfo
+from adapters.contract import Describing, SourceContext
+from broker.federation.discover import Visible, promised
+from broker.gateway.describing import Descriptions
+from broker.gateway.gateway import Delivery, Gateway
+from broker.store.discovery import LocalDiscovery
 from broker.web.consumption.entities import EntityReads, add_provenance
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import PLAIN, Media, choose
@@ -22,6 +25,7 @@ from broker.web.reading import Reader, tenant
 from broker.web.rendering import context_document
 from schemas.errors import InvalidRequest, NotFound
 from schemas.ngsi_ld.context import Context
+from schemas.ngsi_ld.discovery import attributes_united, types_united, united
 from schemas.ngsi_ld.model import ENTITY_MEMBERS
 
 _T = TypeVar("_T")
@@ -33,6 +37,7 @@ class Discovery:
 
     def __init__(self, gateway: Gateway, reader: Reader, reads: EntityReads, local: LocalDiscovery) -> None:
         self._gateway = gateway
+        self._descriptions = Descriptions(gateway)
         self._reader = reader
         self._reads = reads
         self._local = local
@@ -44,22 +49,20 @@ class Discovery:
             return await self._types_in_detail(call, params)
         context = await self._reader.context(call)
         envelope = self._reader.envelope(call, self._reader.caller(call))
-        names, delivery = await self._gateway.types(envelope, tenant(call), local=_flag(params, "local"))
+        names, delivery = await self._descriptions.types(envelope, tenant(call), local=_flag(params, "local"))
         body = _list("EntityTypeList", "typeList", names, context)
         return _reply(call, body, context, delivery)
 
     async def _types_in_detail(self, call: Call, params: dict[str, str]) -> Reply:
         context = await self._reader.context(call)
-        seen = await self._seen(call, params)
-        right = seen.right
-        held, delivery = await self._ask(call, seen, "types", lambda: self._local.types(tenant(call)))
-        found = {
-            name: [a for a in attributes if right.covers(name, a)]
-            for name, attributes in held.items()
-            if right.covers(name)
-        }
-        for name, attributes in promised(seen.sources).items():
-            found[name] = sorted({*found.get(name, ()), *attributes})
+        told = await self._ask(
+            call,
+            params,
+            "retrieveEntityTypeDetails",
+            lambda: self._local.types(tenant(call)),
+            lambda source, ctx: source.attributes_of_types(ctx),
+        )
+        found = united([*(right.of_types(table) for right, table in told.answers), told.promised])
         rows = [
             {
                 "id": name,
@@ -67,63 +70,72 @@ class Discovery:
                 "typeName": context.compact(name),
                 "attributeNames": sorted(map(context.compact, attributes)),
             }
-            for name, attributes in sorted(found.items())
+            for name, attributes in found.items()
         ]
-        return _reply(call, rows, context, delivery)
+        return _reply(call, rows, context, told.delivery)
 
     async def type(self, call: Call) -> Reply:
         """An EntityTypeInfo (clause 5.2.26); 404 if neither an entity nor a registration has the type."""
         params = self._parameters(call, "local")
         context = await self._reader.context(call)
         name = context.expand(call.path["type_name"])
-        seen = await self._seen(call, params)
-        found, delivery = await self._ask(
-            call, seen, "types", lambda: self._local.type(tenant(call), name), types=(name,)
+        told = await self._ask(
+            call,
+            params,
+            "retrieveEntityTypeInfo",
+            lambda: self._local.type(tenant(call), name),
+            lambda source, ctx: source.type_info(name, ctx),
+            types=(name,),
         )
-        right = seen.right
-        if not right.covers(name):
-            found = TypeInfo(0, {})
-        promised_here = promised(seen.sources)
-        if not found.count and name not in promised_here:
+        found = types_united([right.of_type(name, info) for right, info in told.answers])
+        if not found.count and not found.attributes and name not in told.promised:
             raise NotFound("there are no entities of this type", field="type", value=name, clause="5.7.7")
-        attributes: dict[str, list[str]] = {attribute: [] for attribute in sorted(promised_here.get(name, ()))}
-        attributes |= {a: kinds for a, kinds in found.attributes.items() if right.covers(name, a)}
+        attributes: dict[str, list[str]] = {attribute: [] for attribute in sorted(told.promised.get(name, ()))}
+        attributes |= found.attributes
         body = {
             "id": name,
             "type": "EntityTypeInfo",
             "typeName": context.compact(name),
-            "entityCount": found.count if right.counts(name) else 0,
+            "entityCount": found.count,
             "attributeDetails": [
                 _attribute(attribute, context) | {"attributeTypes": kinds} for attribute, kinds in attributes.items()
             ],
         }
-        return _reply(call, body, context, delivery)
+        return _reply(call, body, context, told.delivery)
 
     async def attributes(self, call: Call) -> Reply:
         """The attributes that there are now: an AttributeList (clause 5.2.27), or Attributes (5.2.28)."""
         params = self._parameters(call, "local", "details")
         context = await self._reader.context(call)
-        seen = await self._seen(call, params)
-        of_sources, right = promised(seen.sources), seen.right
-        if not _flag(params, "details") and right.free:
-            names, delivery = await self._ask(call, seen, "attributes", lambda: self._local.attributes(tenant(call)))
-            every = {*names, *(name for attributes in of_sources.values() for name in attributes)}
-            return _reply(call, _list("AttributeList", "attributeList", every, context), context, delivery)
-        held, delivery = await self._ask(
-            call, seen, "attributes", lambda: self._local.types_of_attributes(tenant(call))
+        if not _flag(params, "details") and self._reader.caller(call).admin:
+            return await self._every_name(call, params, context)
+        told = await self._ask(
+            call,
+            params,
+            "retrieveAttrTypeDetails" if _flag(params, "details") else "retrieveAttrTypes",
+            lambda: self._local.types_of_attributes(tenant(call)),
+            lambda source, ctx: source.types_of_attributes(ctx),
         )
-        found = {a: [t for t in types if right.covers(t, a)] for a, types in held.items()}
-        found = {a: types for a, types in found.items() if types}
-        for type_, attributes in of_sources.items():
-            for attribute in attributes:
-                found[attribute] = sorted({*found.get(attribute, ()), type_})
+        found = united([*(right.of_attributes(table) for right, table in told.answers), told.promised_attributes])
         if not _flag(params, "details"):
-            return _reply(call, _list("AttributeList", "attributeList", found, context), context, delivery)
+            return _reply(call, _list("AttributeList", "attributeList", found, context), context, told.delivery)
         rows = [
             _attribute(name, context) | {"typeNames": sorted(map(context.compact, types))}
-            for name, types in sorted(found.items())
+            for name, types in found.items()
         ]
-        return _reply(call, rows, context, delivery)
+        return _reply(call, rows, context, told.delivery)
+
+    async def _every_name(self, call: Call, params: dict[str, str], context: Context) -> Reply:
+        """Of attributes, for who may see all."""
+        told = await self._ask(
+            call,
+            params,
+            "retrieveAttrTypes",
+            lambda: self._local.attributes(tenant(call)),
+            lambda source, ctx: source.attribute_names(ctx),
+        )
+        every = {*told.promised_attributes, *(name for _, names in told.answers for name in names)}
+        return _reply(call, _list("AttributeList", "attributeList", every, context), context, told.delivery)
 
     async def attribute(self, call: Call) -> Reply:
         """An Attribute (clause 5.2.28); 404 if neither an entity nor a registration has it."""
@@ -131,20 +143,23 @@ class Discovery:
         context = await self._reader.context(call)
         given = call.path["attribute_name"]
         name = given if given in ENTITY_MEMBERS else context.expand(given)
-        seen = await self._seen(call, params)
-        found, delivery = await self._ask(call, seen, "attributes", lambda: self._local.attribute(tenant(call), name))
-        of_sources, right = promised(seen.sources), seen.right
-        held = [t for t in found.types if right.covers(t, name)]
-        whole = len(held) == len(found.types) and all(map(right.counts, held))
-        types = {*held, *(type_ for type_, attributes in of_sources.items() if name in attributes)}
-        if not types and not (found.count and right.free):
+        told = await self._ask(
+            call,
+            params,
+            "retrieveAttrTypeInfo",
+            lambda: self._local.attribute(tenant(call), name),
+            lambda source, ctx: source.attribute_info(name, ctx),
+        )
+        found = attributes_united([right.of_attribute(name, info) for right, info in told.answers])
+        types = {*found.types, *told.promised_attributes.get(name, ())}
+        if not types and not found.count:
             raise NotFound("no entity has this attribute", field="attribute", value=given, clause="5.7.10")
         body = _attribute(name, context) | {
-            "attributeCount": found.count if whole else 0,
-            "attributeTypes": found.kinds if held or right.free else [],
+            "attributeCount": found.count,
+            "attributeTypes": found.kinds,
             "typeNames": sorted(map(context.compact, types)),
         }
-        return _reply(call, body, context, delivery)
+        return _reply(call, body, context, told.delivery)
 
     async def explain(self, call: Call) -> Reply:
         """The plan of the query that the same parameters would ask of `/ngsi-ld/v1/entities`; nothing is asked."""
@@ -164,20 +179,39 @@ class Discovery:
     async def _ask(
         self,
         call: Call,
-        seen: Seen,
-        operation: str,
+        params: dict[str, str],
+        offered: str,
         work: Callable[[], Awaitable[_T]],
+        question: Callable[[Describing, SourceContext], Awaitable[_T]],
         *,
         types: tuple[str, ...] = (),
-    ) -> tuple[_T, Delivery]:
-        """What the local store tells, metered."""
+    ) -> _Told[_T]:
+        """What the local store tells, and by an operation of clause 4.20 the sources; metered."""
         envelope = self._reader.envelope(call, self._reader.caller(call))
-        return await self._gateway.locally(envelope, seen, operation, work, types=types)
+        local = _flag(params, "local")
+        found = await self._descriptions.described(
+            envelope, tenant(call), offered, work, question, local=local, types=types
+        )
+        return _Told([(Visible(right), told) for right, told in found.answers], promised(found.silent), found.delivery)
 
-    async def _seen(self, call: Call, params: dict[str, str]) -> Seen:
-        """Counted once for each request."""
-        envelope = self._reader.envelope(call, self._reader.caller(call))
-        return await self._gateway.seen(envelope, tenant(call), local=_flag(params, "local"))
+
+@dataclass(slots=True)
+class _Told(Generic[_T]):
+    """`answers`: what each says, with what may be seen of it. `promised`: type → attributes that the registrations of
+    those have who said nothing."""
+
+    answers: list[tuple[Visible, _T]]
+    promised: dict[str, set[str]]
+    delivery: Delivery
+
+    @property
+    def promised_attributes(self) -> dict[str, set[str]]:
+        """Attribute → types."""
+        found: dict[str, set[str]] = {}
+        for type_, attributes in self.promised.items():
+            for attribute in attributes:
+                found.setdefault(attribute, set()).add(type_)
+        return found
 
 
 def _attribute(name: str, context: Context) -> _Json:
