@@ -35,12 +35,15 @@ class Capture:
         self._nudge = nudge
 
     async def entities(self, connection: asyncpg.Connection, tenant: str, written: Sequence[Written]) -> None:
-        """One notification for each subscription, with all entities of this transaction that it wants."""
+        """One notification for each subscription, with all entities of this transaction that it wants; of an entity
+        that changed several times, one for each time (clause 5.5.11.3)."""
         index = self._index
         if not written or not index.watching(tenant):
             return
-        wanted: dict[Key, list[Told]] = {}
+        wanted: dict[Key, list[list[Told]]] = {}
+        times: dict[str, int] = {}
         for one in written:
+            time = times[one.id] = times.get(one.id, -1) + 1
             entity = one.after if one.after is not None else one.before
             found = [] if entity is None else index.of(tenant, types_of(entity))
             if not found:
@@ -51,10 +54,17 @@ class Capture:
             for active in found:
                 told = notified(active.subscription, change, changes, one.now)
                 if told is not None:
-                    wanted.setdefault(active.key, []).append(told)
+                    turns = wanted.setdefault(active.key, [])
+                    turns += [[] for _ in range(len(turns), time + 1)]
+                    turns[time].append(told)
         if wanted:
             now = written[0].now
-            rows = [(key, uuid7(), now, orjson.dumps(told)) for key, told in sorted(wanted.items())]
+            rows = [
+                (key, uuid7(), now, orjson.dumps(turn))
+                for key, turns in sorted(wanted.items())
+                for turn in turns
+                if turn
+            ]
             await self._put(connection, rows)
 
     async def registration(

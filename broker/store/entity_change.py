@@ -39,9 +39,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of one entity in a transaction; `before` None: it was created, `after` None: it is gone. Both are
-    stored forms; unchanged attributes are the same object in both. `before` still has what has expired. `now`: the
-    instant of the change, `created_at` that of the entity's creation."""
+    """What one change has made of an entity; `before` None: it was created, `after` None: it is gone. Several of one
+    entity in a transaction follow each other, as if they had come apart (clause 5.5.11). Both are stored forms;
+    unchanged attributes are the same object in both. `before` still has what has expired. `now`: the instant of the
+    change, `created_at` that of the entity's creation."""
 
     id: str
     before: Entity | None
@@ -113,21 +114,24 @@ async def _attempt(
     now = instant()
     async with database.connection() as connection:
         states = await _read(connection, tenant, {change.id for change in changes}, now)
-        outcomes, rows = _decide(states, changes, now)
+        outcomes, rows, steps = _decide(states, changes, now)
         if not any(state.touched for state in states.values()):
             return outcomes
         keys = await _keys(connection, lanes, tenant, states, rows, now)
         async with connection.transaction():
-            await _write(connection, recorders, tenant, states, rows, now)
+            await _write(connection, tenant, states, rows, now)
+            for record in recorders:
+                await record(connection, tenant, steps)
             await write_keys(connection, *keys)
     return outcomes
 
 
 def _decide(
     states: dict[str, _State], changes: Sequence[Change], now: datetime
-) -> tuple[list[Outcome], dict[str, Row]]:
+) -> tuple[list[Outcome], dict[str, Row], list[Written]]:
     outcomes: list[Outcome] = []
     rows: dict[str, Row] = {}
+    steps: list[Written] = []
     for change in changes:
         state = states[change.id]
         there = rows[change.id].entity if change.id in rows else state.found if not state.touched else None
@@ -148,9 +152,13 @@ def _decide(
         except KakehashiError as error:
             outcomes.append(error)
             continue
+        before = there if state.touched else state.stored
+        after = rows[change.id].entity if wanted is not None else None
+        if before is not None or after is not None:
+            steps.append(Written(change.id, before, after, now, state.created_at or now))
         state.touched = state.touched or wanted is not None or state.version is not None
         outcomes.append(Done(there is None and wanted is not None, types))
-    return outcomes, rows
+    return outcomes, rows, steps
 
 
 async def _keys(
@@ -178,7 +186,6 @@ async def _keys(
 
 async def _write(
     connection: asyncpg.Connection,
-    recorders: Sequence[Recorder],
     tenant: str,
     states: dict[str, _State],
     rows: dict[str, Row],
@@ -197,14 +204,6 @@ async def _write(
         fresh = await store_rows(connection, tenant, kept, born, now, known)
         if fresh != {row.id for row in kept} - set(known):
             raise Raced
-    written = [
-        Written(name, state.stored, rows[name].entity if name in rows else None, now, state.created_at or now)
-        for name, state in ((name, states[name]) for name in touched)
-        # What was made and deleted within these changes was never there.
-        if name in rows or state.stored is not None
-    ]
-    for record in recorders:
-        await record(connection, tenant, written)
     gained, lost = set[str](), set[str]()
     for name in touched:
         new = set(rows[name].types) if name in rows else set[str]()

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import orjson
 
-from broker.federation.csf import registered
 from broker.registry.enrolment import Enrolment
 from broker.registry.registry import Registry
 from broker.registry.source import expired
@@ -24,6 +23,7 @@ from schemas.errors import BadRequestData, InvalidRequest, NotFound
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.registration import from_registration, is_uri, registration_id, to_registration
 from schemas.ngsi_ld.registration_members import READ_ONLY, secrets_of
+from schemas.ngsi_ld.registration_properties import registered
 from schemas.ngsi_ld.registration_query import matches, parse_registration_query
 from schemas.platform import Platform
 

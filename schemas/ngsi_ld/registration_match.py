@@ -16,14 +16,11 @@ from schemas.ngsi_ld.geometry import geometry_of
 from schemas.ngsi_ld.instants import read_datetime
 from schemas.ngsi_ld.patterns import compile_pattern
 from schemas.ngsi_ld.registration import to_registration
-from schemas.ngsi_ld.representation import from_any
+from schemas.ngsi_ld.registration_properties import registered
 from schemas.ngsi_ld.subscription import EntitySelector, Subscription
 from schemas.platform import Platform
 
 Json = dict[str, Any]
-_FIXED: Final = frozenset(
-    {"id", "type", "information", "endpoint", "location", "observationSpace", "operationSpace", "@context"}
-)
 _OBSERVED: Final = ("observationInterval", "managementInterval")
 
 
@@ -41,7 +38,7 @@ def reason_of(
 def matching(subscription: Subscription, platform: Platform) -> list[int]:
     """Positions of the RegistrationInfo elements that fit; none if the registration does not."""
     document = to_registration(platform, CORE)
-    if not _conditions_hold(subscription, document):
+    if not _conditions_hold(subscription, document) or not _is_meant(subscription, platform):
         return []
     information = document.get("information") or [{}]
     return [n for n, info in enumerate(information) if _informs(subscription, info)]
@@ -105,14 +102,13 @@ def _conditions_hold(subscription: Subscription, document: Mapping[str, Any]) ->
         return False
     if subscription.geo is not None and not _may_be_there(subscription.geo, document):
         return False
-    if subscription.scope is not None and not subscription.scope.matches(document.get("scope")):
-        return False
-    return subscription.csf is None or subscription.csf.matches(_properties(document))
+    return subscription.scope is None or subscription.scope.matches(document.get("scope"))
 
 
-def _properties(document: Mapping[str, Any]) -> Json:
-    members = {CORE.expand(name): value for name, value in document.items() if name not in _FIXED}
-    return from_any(members) | {"id": document.get("id")}
+def _is_meant(subscription: Subscription, platform: Platform) -> bool:
+    """By the context source filter."""
+    csf = subscription.csf
+    return csf is None or csf.rename(CORE.compact).matches(registered(platform, CORE))
 
 
 def _may_be_there(geo: GeoQuery, document: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from schemas.errors import BadRequestData
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.geo import parse_geo
 from schemas.ngsi_ld.instants import is_datetime, read_datetime
+from schemas.ngsi_ld.language import preferences
 from schemas.ngsi_ld.model import NULL
 from schemas.ngsi_ld.names import is_uri
 from schemas.ngsi_ld.projection import parse_projection
@@ -30,6 +31,7 @@ TRIGGERS: Final = (
     *("attributeCreated", "attributeUpdated", "attributeDeleted"),
 )
 MAX_SECONDS: Final = 366 * 86_400.0
+_TEMPORAL: Final = frozenset({"timerel", "timeAt", "endTimeAt", "timeproperty", "lastN", "type"})
 _OUTPUT: Final = frozenset({"status", "createdAt", "modifiedAt"})
 _KEYWORDS: Final = {"@id": "id", "@type": "type"}
 _VERSION: Final = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}")
@@ -54,8 +56,17 @@ def apply_fragment(stored: Mapping[str, Any], given: object, context: Context, *
     if "q" in changed or "expandValues" in changed or "jsonKeys" in changed:
         # what the values of q mean hangs together
         changed.setdefault("qNamed", None)
+    if _ends(stored, now) and "isActive" not in changed and changed.get("expiresAt") is not None:
+        # clause 5.8.2.4: with another end it goes on, whatever was said of it while it was over
+        changed["isActive"] = None
     merged = {**stored, **changed}
     return _checked({name: value for name, value in merged.items() if value is not None})
+
+
+def _ends(stored: Mapping[str, Any], now: datetime) -> bool:
+    """Whether it has expired."""
+    end = read_datetime(str(stored.get("expiresAt", "")))
+    return end is not None and end <= now
 
 
 def _members(given: object, context: Context, now: datetime, *, nulls: bool) -> Json:
@@ -206,15 +217,17 @@ def _scope(name: str, value: object, context: Context) -> str:
 def _temporal(name: str, value: object, context: Context) -> Json:
     if not isinstance(value, dict):
         raise bad(name, "it is an object", None, "5.2.21")
-    allowed = ("timerel", "timeAt", "endTimeAt", "timeproperty", "type")
     for member in value:
-        if member not in allowed:
+        if member not in _TEMPORAL:
             raise bad(f"{name}.{member[:80]}", "it has no such member here", None, "5.2.21")
     relation = value.get("timerel")
     if relation not in ("before", "after", "between"):
         raise bad(f"{name}.timerel", "it is before, after or between", relation, "4.11")
     for member in ("timeAt", "endTimeAt") if relation == "between" else ("timeAt",):
         _instant(f"{name}.{member}", value.get(member), context)
+    last = value.get("lastN", 1)
+    if isinstance(last, bool) or not isinstance(last, int) or last < 1:
+        raise bad(f"{name}.lastN", "a whole number, more than 0", last, "5.2.21")
     if value.get("timeproperty", "observedAt") not in PROPERTIES:
         raise bad(f"{name}.timeproperty", f"it is one of {', '.join(PROPERTIES)}", None, "5.2.21")
     return {member: given for member, given in value.items() if member != "type"}
@@ -247,6 +260,12 @@ def _address(name: str, value: object, context: Context) -> str:
     return value
 
 
+def _language(name: str, value: object, context: Context) -> str:
+    text = text_of(name, value, context)
+    preferences(text)
+    return text
+
+
 def _conformance(name: str, value: object, context: Context) -> str:
     if not isinstance(value, str) or not _VERSION.fullmatch(value):
         raise bad(name, "a version such as 1.9", value)
@@ -274,7 +293,7 @@ _MEMBERS: Final[Mapping[str, Reader]] = {
     "isActive": flag_of,
     "expiresAt": _instant,
     "throttling": _seconds,
-    "lang": text_of,
+    "lang": _language,
     "jsonldContext": _address,
     "datasetId": _datasets,
     "localOnly": flag_of,

@@ -22,7 +22,7 @@ def reduced(subscription: Subscription, platform: Platform, name: str, uri: str)
 
     What is shown and in which form is decided here; with splitEntities also what is told of at all.
     """
-    if subscription.local_only or subscription.interval is not None or subscription.csf is not None:
+    if subscription.local_only or subscription.interval is not None:
         # a periodic notification asks the sources itself
         return None
     if platform.mode is Mode.AUXILIARY or OPERATION not in offered(platform.distribution.operations):

@@ -124,6 +124,21 @@ def test_a_batch_is_one_notification(party: Party) -> None:
     assert {row["id"] for row in body["data"]} == {room["id"] for room in rooms}
 
 
+def test_each_change_of_an_entity_within_a_batch_is_told_and_recorded_for_itself(party: Party) -> None:
+    party.put(temperature=1)
+    party.put(B, temperature=1)
+    party.subscribe({"showChanges": True})
+    members = [(A, 2), (B, 2), (A, 3), (A, 3)]
+    batch = [{"id": name, "type": "Room", "temperature": _attribute(value)} for name, value in members]
+    party.ask("POST", "/ngsi-ld/v1/entityOperations/update", batch)
+    first, second = party.told(2)
+    assert [one["id"] for one in first["data"]] == [A, B]
+    assert [one["temperature"]["previousValue"] for one in first["data"]] == [1, 1]
+    assert [(one["id"], one["temperature"]["previousValue"]) for one in second["data"]] == [(A, 2)]
+    evolution = party.ask("GET", f"/ngsi-ld/v1/temporal/entities/{A}").json()
+    assert [one["value"] for one in evolution["temperature"]] == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("members", "expected"),
     [

@@ -50,6 +50,13 @@ def test_where_no_copy_is_made(registered: dict[str, Any], members: dict[str, An
     assert copy(registered=registered, **members) is None
 
 
+def test_a_source_that_the_filter_means_is_given_a_copy_without_it() -> None:
+    made = copy(registered={"registrationName": "rooms"}, csf='registrationName=="rooms"')
+    assert made is not None
+    assert "csf" not in made
+    assert copy(registered={"registrationName": "halls"}, csf='registrationName=="rooms"') is None
+
+
 @pytest.mark.parametrize(
     ("information", "entities", "expected"),
     [
