@@ -83,14 +83,15 @@ def assemble(parts: Parts) -> list[BaseRoute]:
         parts.settings.public_url,
     )
     reads = EntityReads(parts.gateway, reader)
-    maps = EntityMapReads(parts.gateway, EntityMaps(parts.database), reads, reader)
+    entity_maps = EntityMaps(parts.database)
+    maps = EntityMapReads(parts.gateway, entity_maps, reads, reader)
     discovery = Discovery(parts.gateway, reader, reads, LocalDiscovery(parts.database))
     by_post = QueryByPost(reader, maps)
     permits = Permits(parts.gateway, parts.entities, Evolutions(parts.database), parts.tenants.knows)
     writer = Writer(parts.entities, reader, parts.wrote, parts.gateway, permits)
     provision, attributes, batches = Provision(writer), Attributes(writer), Batches(writer)
     once = Once(parts.settings.max_body_bytes).of
-    purge = Purge(writer, parts.gateway)
+    purge = Purge(writer, parts.gateway, entity_maps)
     sources = ContextSources(parts.enrolment, parts.registry, reader)
     health = Health(parts.metrics, parts.missing)
     stored = StoredContexts(parts.shelf, parts.contexts, reader)

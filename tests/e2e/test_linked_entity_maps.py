@@ -113,3 +113,22 @@ def test_who_keeps_no_maps_is_asked_as_ever(space: Space, host: Host) -> None:
     assert names(space.get(type="Room", limit=2, offset=2, headers={HEADER: location})) == "c"
     space.get(type="Room", entityMap="true")
     assert ["entityMap" in one.target for one in asked] == [True, False, False, False], "it was told once"
+
+
+def test_a_purge_takes_no_more_than_the_map_has(here: Node, there: Node) -> None:
+    """Table 6.4.3.3-2: what came after the map was made stays, wherever it is held."""
+    filled(here, there)
+    location = query(here, entityMap="true").headers[HEADER]
+    for node, name in ((here, "x"), (there, "y")):
+        assert node.send("POST", ENTITIES, room(name), local="true").status_code == 201
+    gone = here.client.delete(
+        ENTITIES, params={"type": "Room", "id": room("b")["id"]}, headers={**here.headers, HEADER: location}
+    )
+    assert (gone.status_code, gone.headers[HEADER]) == (204, location)
+    assert names(query(here, limit=10)) == "acdexy"
+    gone = here.client.delete(ENTITIES, params={"type": "Room"}, headers={**here.headers, HEADER: location})
+    assert gone.status_code == 204
+    assert names(query(here, limit=10)) == "xy"
+    lost = {**here.headers, HEADER: f"{MAPS}/urn:ngsi-ld:entitymap:none"}
+    assert here.client.delete(ENTITIES, params={"type": "Room"}, headers=lost).status_code == 404
+    assert names(query(here, limit=10)) == "xy"

@@ -198,13 +198,14 @@ PROVISION: tuple[Operation, ...] = (
         "purgeEntities",
         "Purge entities of the local store / 条件に合うエンティティを一括削除する",
         "Clause 5.6.21: what the query finds there is deleted, or only its members that drop names or keep does not. "
-        "type, attrs, q, a geometry or local=true is needed.",
+        "type, attrs, q, a geometry or local=true is needed. With NGSILD-EntityMap only entities of that map go.",
         "検索条件に合うローカルストアのエンティティ、またはその属性を削除します。",
         {204: _DONE},
         (
             *("id", "type", "idPattern", "attrs", "q", "georel", "geometry", "coordinates", "geoproperty"),
             "keep",
             "drop",
+            "NGSILD-EntityMap",
         ),
     ),
     _told(
