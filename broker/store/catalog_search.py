@@ -45,7 +45,8 @@ _links = msgspec.json.Decoder(tuple[LinkState, ...])
 class Filter:
     """`values`: facet → values of which one must be there. `since`: changed at or after, RFC 3339; `catalogued_since`:
     this catalogue saw it change. `live`: only such (True) or only files (False). `least`: how many of the terms
-    must be met, if not all. `without`: all but this id."""
+    must be met, if not all. `without`: all but this id. `also`: more facets with values of which one must be there,
+    `excluded`: of which none may be; `only`: ids or names."""
 
     question: Question = NO_QUESTION
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -57,6 +58,10 @@ class Filter:
     catalogued_since: str | None = None
     least: int | None = None
     without: str | None = None
+    also: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    excluded: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    only: tuple[str, ...] = ()
+    catalogued_until: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +221,11 @@ def _conditions(sql: _Sql, where: Filter) -> str:
         least = len(wanted) if where.least is None else min(where.least, len(wanted))
         chosen = (" & ".join(f"({one})" for one in several) for several in combinations(wanted, least))
         parts.append(f"words @@ {sql(' | '.join(f'({one})' for one in chosen))}::text::tsquery")
-    for name, values in where.values.items():
-        column = FACETS[name]
-        given = sql([v for v in values if storable(v)])
-        parts.append(f"{column} && {given}::text[]" if column in _PLURAL else f"{column} = ANY({given}::text[])")
+    parts += [_any(sql, name, values) for name, values in (*where.values.items(), *where.also)]
+    parts += [f"NOT ({_any(sql, name, values)})" for name, values in where.excluded]
+    if where.only:
+        given = sql([v for v in where.only if storable(v)])
+        parts.append(f"(id = ANY({given}::text[]) OR name = ANY({given}::text[]))")
     if where.bbox is not None:
         west, south, east, north = (sql(edge) for edge in where.bbox)
         parts.append(f"extent && box(point({west}::float8, {south}::float8), point({east}::float8, {north}::float8))")
@@ -230,11 +236,18 @@ def _conditions(sql: _Sql, where: Filter) -> str:
         parts.append(f"modified >= {sql(where.since)}::text::timestamptz")
     if where.catalogued_since is not None:
         parts.append(f"changed_at >= {sql(where.catalogued_since)}::text::timestamptz")
+    if where.catalogued_until is not None:
+        parts.append(f"changed_at <= {sql(where.catalogued_until)}::text::timestamptz")
     if where.live is not None:
         parts.append(f"live = {sql(where.live)}")
     if where.without is not None:
         parts.append(f"id <> {sql(where.without)}")
     return " AND ".join(parts)
+
+
+def _any(sql: _Sql, facet: str, values: Sequence[str]) -> str:
+    column, given = FACETS[facet], sql([v for v in values if storable(v)])
+    return f"{column} && {given}::text[]" if column in _PLURAL else f"{column} = ANY({given}::text[])"
 
 
 def _looser(terms: int) -> tuple[int, ...]:
@@ -270,8 +283,11 @@ def _score(sql: _Sql, where: Filter) -> str:
 _SORTS = {
     "relevance": "score DESC, modified DESC NULLS LAST, id",
     "modified": "modified DESC NULLS LAST, id",
+    "modified-asc": "modified NULLS LAST, id",
     "title": "title, id",
+    "title-desc": "title DESC, id",
     "id": "id",
+    "id-desc": "id DESC",
 }
 
 

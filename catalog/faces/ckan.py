@@ -83,6 +83,8 @@ def package(hit: Hit, base: str, state: AgreementState) -> dict[str, Any]:
         "extras": [{"key": key, "value": value} for key, value in sorted(extras.items())],
         "resources": resources,
         "num_resources": len(resources),
+        "relationships_as_object": [],
+        "relationships_as_subject": [],
     }
 
 

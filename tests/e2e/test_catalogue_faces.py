@@ -153,6 +153,42 @@ def test_ckanapi_pages_without_losing_or_doubling(ckan: Any) -> None:
     assert since["count"] == 0
 
 
+def test_a_ckan_harvester_asks_as_it_does(ckan: Any, catalogue: Gateway) -> None:
+    """The calls of ckanext-harvest: pages of a hundred in order of id, by organisations and groups, since a time."""
+    search = ckan.action.package_search
+    [one, other] = [o["name"] for o in ckan.action.organization_list(all_fields=True)]
+    counts = {name: search(fq=f"organization:{name}", rows=0)["count"] for name in (one, other)}
+    assert sum(counts.values()) == 63
+    assert search(fq=f"organization:({one} OR {other})", rows=100, start=0, sort="id asc")["count"] == 63
+    assert search(fq=f"(organization:{one} OR organization:{other})", rows=0)["count"] == 63
+    assert search(fq=f"-organization:{one}", rows=0)["count"] == counts[other]
+    assert search(fq=f"NOT organization:({one} OR {other})", rows=0)["count"] == 0
+    assert search(fq="+type:dataset +state:active -private:true", rows=0)["count"] == 63
+    assert search(fq="res_format:CSV AND res_format:XLSX", rows=0)["count"] < search(fq="res_format:CSV")["count"]
+    assert search(fq="metadata_modified:[2020-01-01T00:00:00Z TO *]", rows=0)["count"] == 63
+    assert search(fq="metadata_modified:[* TO 2020-01-01T00:00:00Z]", rows=0)["count"] == 0
+    assert search(fq="metadata_created:[NOW-1DAY TO NOW]", rows=0)["count"] == 63
+    named = search(q="title:避難所 AND tags:災害", include_private=True, use_default_schema=True)
+    assert {"災害"} <= {tag["name"] for tag in named["results"][0]["tags"]}
+    ids = [p["id"] for p in search(sort="id desc", rows=63)["results"]]
+    assert ids == sorted(ids, reverse=True)
+    assert search(fq=f"id:({ids[3]} OR {ids[5]})")["count"] == 2
+    limited = search(rows=0, **{"facet.field": '["tags", "res_format"]', "facet.limit": 2})
+    assert len(limited["facets"]["tags"]) == 2
+    inside = ckan.action.organization_show(id=one, include_datasets=True)
+    assert len(inside["packages"]) == counts[one] == inside["package_count"]
+    largest = ckan.action.organization_list(sort="package_count desc", limit=1)
+    assert counts[largest[0]] == max(counts.values())
+    assert ckan.action.tag_show(id="災害")["name"] == "災害"
+    assert ckan.action.tag_autocomplete(q="災") == ["災害"]
+    assert ckan.action.organization_autocomplete(q="千代田")[0]["title"] == "千代田区"
+    assert ckan.action.group_show(id=ckan.action.group_list()[0])["package_count"] > 0
+    for path in ("/ckan/api/3/action", "/ckan/api/action"):
+        by_get = catalogue.client.get(f"{path}/package_search", params={"q": "避難所", "rows": "2"}).json()
+        by_post = catalogue.client.post(f"{path}/package_search", json={"q": "避難所", "rows": 2}).json()
+        assert by_get == by_post
+
+
 def test_ckanapi_sees_ckans_own_errors(ckan: Any, catalogue: Gateway) -> None:
     with pytest.raises(ckanapi.NotFound):
         ckan.action.package_show(id="nowhere")
@@ -164,7 +200,23 @@ def test_ckanapi_sees_ckans_own_errors(ckan: Any, catalogue: Gateway) -> None:
         ckan.action.package_destroy(id="x")
     client = catalogue.client
     assert client.post("/ckan/api/3/action/package_search", content=b"[1").status_code == 400
+    unknown = client.get("/ckan/api/3/action/package_destroy")
+    assert (unknown.status_code, unknown.json()) == (400, "Bad request - Action name not known: package_destroy")
     assert client.get("/ckan/api/action/package_show", headers={"authorization": "wrong"}).status_code == 401
+    with ckanapi.RemoteCKAN(f"{catalogue.url}/ckan", apikey="wrong") as stranger, pytest.raises(ckanapi.NotAuthorized):
+        stranger.action.package_list()
+    for wrong in (
+        "(res_format:CSV OR tags:x)",
+        "-(res_format:CSV tags:x)",
+        "metadata_modified:yesterday",
+        "just words",
+    ):
+        with pytest.raises(ckanapi.errors.SearchQueryError):
+            ckan.action.package_search(fq=wrong)
+    with pytest.raises(ckanapi.ValidationError):
+        ckan.action.package_show()
+    with pytest.raises(ckanapi.ValidationError):
+        ckan.action.organization_list(sort="colour")
 
 
 def test_ckanapi_downloads_what_it_found(ckan: Any, catalogue: Gateway, key: str) -> None:

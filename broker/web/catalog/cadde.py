@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse
 
-from broker.web.catalog.ckan_actions import Asking, CkanActions, SearchError
+from broker.web.catalog.ckan_actions import CkanActions
+from broker.web.catalog.ckan_asking import Asking, SearchError
 from broker.web.catalog.desk import SERVICE, Desk
 from schemas.errors import BadRequestData
 

@@ -9,15 +9,17 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from broker.web.catalog.ckan_actions import Asking, CkanActions, SearchError
+from broker.web.catalog.ckan_actions import CkanActions
+from broker.web.catalog.ckan_asking import Asking, SearchError
 from broker.web.catalog.desk import SERVICE, Desk
-from schemas.errors import BadRequestData, InvalidRequest, NotFound
+from schemas.errors import BadRequestData, Forbidden, InvalidRequest, NotFound, Unauthorized
 
 Answer = Callable[[Request, str], Awaitable[JSONResponse]]
 _MOST_BODY = 1_000_000
 _FAULT: dict[str, Any] = {"content": {"application/json": {}}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"description": "Action name not known, or a parameter that can't be read", **_FAULT},
+    401: {"description": "Authorization Error", **_FAULT},
     404: {"description": "Not Found Error", **_FAULT},
     409: {"description": "Validation Error or Search Query Error", **_FAULT},
 }
@@ -29,14 +31,20 @@ def routes(desk: Desk) -> APIRouter:
     actions = CkanActions(desk.catalogue)
 
     async def act(request: Request, name: str, given: Mapping[str, Any]) -> JSONResponse:
-        caller = desk.reads(request)
-        asking = Asking(given, desk.base(request), lambda dataset: desk.state(caller, dataset))
-        help_url = f"{asking.base}/ckan/api/3/action/help_show?name={name[:100]}"
+        base = desk.base(request)
+        help_url = f"{base}/ckan/api/3/action/help_show?name={name[:100]}"
         try:
+            caller = desk.reads(request)
+            asking = Asking(given, base, lambda dataset: desk.state(caller, dataset))
             action = actions.named(name)
             if action is None:
-                return _refused(help_url, 400, "Bad request", f"Action name not known: {name[:100]}")
+                return _bad(f"Action name not known: {name[:100]}")
             return JSONResponse({"help": help_url, "success": True, "result": await action(asking)})
+        except (Unauthorized, Forbidden) as e:
+            answer = _refused(help_url, 403, "Authorization Error", f"Access denied: {e.detail}")
+            if isinstance(e, Unauthorized):
+                answer.status_code, answer.headers["www-authenticate"] = 401, 'Bearer realm="kakehashi"'
+            return answer
         except NotFound as e:
             return _refused(help_url, 404, "Not Found Error", e.detail)
         except SearchError as e:
@@ -48,7 +56,8 @@ def routes(desk: Desk) -> APIRouter:
     async def get(request: Request, action: str) -> JSONResponse:
         """By GET, parameters in the query string. Actions: status_show, site_read, package_search, package_show,
         package_list, current_package_list_with_resources, package_autocomplete, resource_show, organization_list,
-        organization_show, group_list, group_show, tag_list, license_list."""
+        organization_show, organization_autocomplete, group_list, group_show, group_autocomplete, tag_list, tag_show,
+        tag_autocomplete, license_list."""
         return await act(request, action, dict(request.query_params))
 
     async def post(request: Request, action: str) -> JSONResponse:
@@ -56,7 +65,7 @@ def routes(desk: Desk) -> APIRouter:
         try:
             return await act(request, action, await _body(request))
         except InvalidRequest as e:
-            return _refused(request.url.path, 400, "Bad request", e.detail)
+            return _bad(e.detail)
 
     for path in ("/ckan/api/3/action", "/ckan/api/action"):
         for method, handler in (("GET", get), ("POST", post)):
@@ -89,3 +98,8 @@ async def _body(request: Request) -> Mapping[str, Any]:
 
 def _refused(help_url: str, status: int, kind: str, words: str) -> JSONResponse:
     return JSONResponse({"help": help_url, "success": False, "error": {"__type": kind, "message": words}}, status)
+
+
+def _bad(words: str) -> JSONResponse:
+    """CKAN has no envelope for what is no call of an action."""
+    return JSONResponse(f"Bad request - {words}", 400)
