@@ -18,7 +18,7 @@ from typing import Any
 import httpx2
 import orjson
 
-from tests.benchmarks.gateway_process import free_port, gateway, pinned, process, say, wait_for
+from tests.benchmarks.gateway_process import free_port, fsync_ms, gateway, pinned, process, say, wait_for
 from tests.benchmarks.processes import cpu_seconds, rss_mb
 
 QUERY = "/ngsi-ld/v1/entities?type=Vehicle&limit=100"
@@ -166,8 +166,8 @@ def main(arguments: list[str]) -> None:
         "stopped": stopped,
         "paging": lambda f: paging(options, f),
     }
-    result = {}
     with tempfile.TemporaryDirectory() as folder:
+        result: dict[str, Any] = {"fsync_ms": fsync_ms(Path(folder)), "load_average": os.getloadavg()[0]}
         for name, measure in parts.items():
             if options.part in (None, name):
                 say(name)

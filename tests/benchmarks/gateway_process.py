@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -31,7 +32,8 @@ def pinned(core: int) -> list[str]:
 @contextlib.contextmanager
 def process(*command: str, core: int, env: dict[str, str] | None = None) -> Iterator[int]:
     """A process for the time of the block; gives its pid."""
-    child = subprocess.Popen([*pinned(core), *command], env={**os.environ, **(env or {})})
+    # what they say goes beside the JSON
+    child = subprocess.Popen([*pinned(core), *command], env={**os.environ, **(env or {})}, stdout=sys.stderr)
     try:
         yield child.pid
     finally:
@@ -57,10 +59,23 @@ def gateway(home: Path, **settings: str) -> Iterator[tuple[str, int]]:
     port = free_port()
     given = {"home": str(home), "access": "open", "log_level": "warning", "coalesce": "false", **settings}
     environment = {f"KAKEHASHI_{name.upper()}": value for name, value in given.items()}
-    command = ("-m", "uvicorn", "--factory", "broker.app:create_app", "--port", str(port), "--no-access-log")
+    command = ("-m", "broker", "serve", "--port", str(port))
     with process(sys.executable, *command, core=0, env=environment) as pid:
         wait_for(f"http://127.0.0.1:{port}/health/ready")
         yield f"http://127.0.0.1:{port}", pid
+
+
+def fsync_ms(folder: Path) -> float:
+    """What one fsync of a small append costs here, median."""
+    waits = []
+    with (folder / "fsync").open("wb") as out:
+        for _ in range(200):
+            out.write(b"x" * 4096)
+            out.flush()
+            begun = time.perf_counter()
+            os.fsync(out.fileno())
+            waits.append(time.perf_counter() - begun)
+    return round(statistics.median(waits) * 1e3, 3)
 
 
 def say(text: str) -> None:
