@@ -40,7 +40,10 @@ class Connection(asyncio.Protocol):
         """A byte of the present exchange's answer has come, so the request may have been carried out."""
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: Future[Answer] | None = None
+        self._deadline = 0.0
         self._timer: TimerHandle | None = None
+        """Rings no later than the deadline of the present exchange. It stays for the next one: most have none that
+        comes true."""
         self._headers: dict[str, str] = {}
         self._lines: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
@@ -79,6 +82,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.reusable = False
         self.transport = None
+        self._cancel_timer()
         if self._waiter is None:
             return
         if self._in_body and not self._framed and exc is None:
@@ -143,7 +147,6 @@ class Connection(asyncio.Protocol):
         self.reusable = self._framed_or_empty(status) and self._parser.should_keep_alive()
         chunks = self._chunks
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        self._cancel_timer()
         waiter.set_result(Answer(status, self._headers, body))
         self._chunks = []
 
@@ -161,18 +164,20 @@ class Connection(asyncio.Protocol):
         self._limit, self._in_body, self._framed, self.answered, self.reusable = limit, False, False, False, False
         self._refusal = None
         waiter = self._waiter = self.loop.create_future()
-        self._timer = self.loop.call_at(deadline, self._timed_out)
+        if self._timer is None or deadline < self._deadline:
+            self._arm(deadline)
+        self._deadline = deadline
         transport.write(data)
         try:
             answer: Answer = await waiter
             return answer
         except asyncio.CancelledError:
-            self._cancel_timer()
             self._waiter = None
             self.close()
             raise
 
     def close(self) -> None:
+        self._cancel_timer()
         self.reusable = False
         if self.transport is not None:
             self.transport.abort()
@@ -183,12 +188,24 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
 
-    def _timed_out(self) -> None:
+    def _arm(self, when: float) -> None:
+        self._cancel_timer()
+        self._timer = self.loop.call_at(when, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        if self.loop.time() < self._deadline:
+            self._arm(self._deadline)
+        else:
+            self._time_out()
+
+    def _time_out(self) -> None:
         self._fail(SourceTimeout("no whole answer came before the deadline"))
 
     def _fail(self, error: SourceError) -> None:
         waiter, self._waiter = self._waiter, None
-        self._cancel_timer()
         self._chunks = []
         self.close()
         if waiter is not None and not waiter.done():

@@ -14,7 +14,6 @@ import structlog
 from adapters.contract import SourceContext
 from adapters.exchange import NotModified
 from adapters.freshness import WHATEVER, Demand, Freshness
-from broker.federation.backstop import Backstop
 from broker.federation.collected import Collected as Collected
 from broker.federation.hedge import hedged, patience
 from broker.federation.plan import Step
@@ -139,7 +138,7 @@ async def _ask(step: Step, ctx: SourceContext, work: Work, wait: float) -> Colle
     if work is fetch:
         tally.queried = True
     try:
-        with Backstop(loop, ctx.deadline + _BACKSTOP_SECONDS):
+        with source.backstops.until(loop, ctx.deadline + _BACKSTOP_SECONDS):
             wait_again = patience(source) if source.hedge and work is fetch else None
             if wait_again is None:
                 await work(collected, ctx)

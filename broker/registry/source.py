@@ -12,6 +12,7 @@ from typing import Any
 from adapters.contract import Adapter
 from adapters.exchange import Access
 from broker.registry.answers import Answers
+from broker.registry.backstop import Backstops
 from broker.registry.breaker import Breaker
 from broker.registry.bulkhead import Bulkhead
 from schemas.flow import Provider
@@ -71,6 +72,7 @@ class Source:
     limited: bool = False
     """Its registration says more of what it is for than types, ids, attributes and a place."""
     tally: Tally = field(default_factory=Tally)
+    backstops: Backstops = field(default_factory=Backstops)
     clauses: tuple[Clause, ...] = ()
     """The rights by which it is asked here; none: without any bounds."""
     hedge: bool = False
