@@ -83,6 +83,10 @@ class Sql:
         kinds = [f"{common} AND e.kind = {self.add(name)}" for name in self._kinds]
         return [*kinds, f"{common} AND e.kind IS NULL AND {self._typed}"]
 
+    def also(self, condition: str) -> None:
+        """One more condition, in SQL."""
+        self._parts.append(condition)
+
     def add(self, argument: object) -> str:
         """The placeholder of one more argument."""
         self.arguments.append(argument)

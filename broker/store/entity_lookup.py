@@ -25,10 +25,11 @@ _COUNT = f"""
 SELECT s.cover, bool_or(l.role = {UNKEYED}), sum((SELECT count(*) FROM (
     SELECT FROM entity_values v WHERE v.lane = l.lane AND v.key >= s.low AND v.key <= s.high LIMIT {_SAMPLED}) AS few))
 {_LANES} GROUP BY s.cover ORDER BY 2, 3"""  # noqa: S608
+# The limit within keeps the lanes apart, the one around them ends it all as soon as it is too much.
 _RANGES = f"""
-SELECT l.role = {UNKEYED}, ARRAY(
-    SELECT v.id FROM entity_values v WHERE v.lane = l.lane AND v.key >= s.low AND v.key <= s.high LIMIT $6)
-{_LANES}"""  # noqa: S608
+SELECT (SELECT bool_or(l.role = {UNKEYED}) {_LANES}), ARRAY(
+    SELECT v.id {_LANES} CROSS JOIN LATERAL (
+        SELECT id FROM entity_values WHERE lane = l.lane AND key >= s.low AND key <= s.high LIMIT $6) AS v LIMIT $6)"""  # noqa: S608
 _POINTS = f"""
 SELECT l.role = {UNKEYED}, ARRAY(
     SELECT v.id FROM entity_values v WHERE v.lane = l.lane AND v.key = s.low AND v.id > $7 ORDER BY v.id LIMIT $6)
@@ -65,10 +66,10 @@ class Lookup:
         if self._points:
             return await self._point(connection, most)
         if self._ids is None:
-            rows = await connection.fetch(_RANGES, *self._arguments, MANY)
-            if any(unkeyed for unkeyed, _ in rows) or sum(len(ids) for _, ids in rows) >= MANY:
+            unkeyed, ids = await connection.fetchrow(_RANGES, *self._arguments, MANY)
+            if unkeyed or len(ids) >= MANY:
                 return None
-            self._ids = sorted({name for _, ids in rows for name in ids if name > self._after})
+            self._ids = sorted({name for name in ids if name > self._after})
         taken, self._ids = self._ids[:most], self._ids[most:]
         self.ended = not self._ids
         return taken

@@ -14,7 +14,7 @@ from broker.store.entity_filter import Sql, Where
 from broker.store.entity_keys import ANY, NAMED, place_of
 from broker.store.entity_lanes import MAIN, UNKEYED
 from broker.store.entity_lookup import MANY, Lookup, kinds_of
-from broker.store.entity_read import COLUMNS, StoredEntity, nearby, stored
+from broker.store.entity_read import COLUMNS, StoredEntity, nearby, page, stored
 from broker.store.text import storable
 from schemas.ngsi_ld.sort_key import exact
 
@@ -130,12 +130,11 @@ class Walk:
         if not sql.possible:
             self.ended = True
             return []
-        rows = await connection.fetch(
-            f"SELECT {COLUMNS} FROM entities e WHERE {sql.text} AND NOT EXISTS"  # noqa: S608
-            f" (SELECT FROM entity_values v WHERE v.lane = ANY({sql.add(self._lanes)}::int[]) AND v.id = e.id)"
-            f" ORDER BY e.id LIMIT {sql.add(most)}",
-            *sql.arguments,
+        sql.also(
+            "NOT EXISTS (SELECT FROM entity_values v"
+            f" WHERE v.lane = ANY({sql.add(self._lanes)}::int[]) AND v.id = e.id)"
         )
+        rows = await connection.fetch(page(sql, most, 0), *sql.arguments)
         self.ended = len(rows) < most
         if rows:
             self._id = rows[-1]["id"]

@@ -10,13 +10,16 @@ import orjson
 
 from broker.store.entity_expiry import without_expired
 from broker.store.entity_filter import BoxSql, Sql, Where
-from broker.store.entity_lookup import MANY, Lookup
+from broker.store.entity_lookup import Lookup
 from broker.store.entity_rows import Entity
 from broker.store.text import storable
 
 COLUMNS = "e.id, e.entity, e.created_at, e.modified_at, e.version, e.next_expiry <= now() AS stale"
 _NEARBY = 4000
 """Boxes in an area from which on entities are looked at in order of id, each whether it is there."""
+
+_BLOCK = 1000
+"""Entities that are looked at together, once the first ones were not enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ async def looked_up(
                 f"SELECT {COLUMNS} FROM entities e WHERE {sql.text} ORDER BY e.id LIMIT {sql.add(most - len(rows))}",  # noqa: S608
                 *sql.arguments,
             )
-        wanted = min(MANY, wanted * 4)
+        wanted = min(_BLOCK, wanted * 4)
     return rows
 
 

@@ -25,6 +25,8 @@ _STRENGTHS: Final = {"level1": 1, "level2": 2, "level3": 3, "level4": 3, "identi
 """Of `ks`: how many levels count. `identic` as the clause's example 6 has it: case makes no difference."""
 CLASSES: Final = {"Z": 0, "C": 0, "P": 1, "S": 2, "N": 4}
 LETTER: Final = 5
+_REMEMBERED: Final = 256
+"""Characters of texts whose keys are remembered."""
 _PHONEBOOK: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 
 
@@ -39,7 +41,7 @@ class Collation:
 
     def key(self, text: str) -> Key:
         """Sort by this."""
-        return _key(text, self)
+        return _key(text, self) if len(text) <= _REMEMBERED else _key.__wrapped__(text, self)
 
 
 ROOT: Final = Collation()

@@ -21,6 +21,8 @@ SCHEME: Final = f"1 unicode-{unicodedata.unidata_version}"
 """Changes whenever the key of any value may have changed: stored keys are then made anew."""
 
 NUMBER, TEXT, OBJECT, ARRAY, BOOLEAN, TIME, DATE, DATETIME = range(8)
+_SHORT: Final = 256
+"""Characters of which letters usually fill a key; longer texts are not remembered."""
 _WHOLE: Final = 2**53
 """Beyond it not every whole number is a double of its own."""
 _EPOCH: Final = datetime(1, 1, 1, tzinfo=UTC)
@@ -61,22 +63,33 @@ def plain_key(value: float | bool | time | date | datetime) -> bytes:
     return bytes((TIME,)) + (seconds * 1_000_000 + value.microsecond).to_bytes(5)
 
 
-@lru_cache(maxsize=8192)
 def text_key(text: str) -> bytes:
     """The levels of the root collation one after the other: letters, accents, case, code points."""
-    if text.isascii():
-        # Nothing that is not ASCII comes before it where the other levels are equal: it needs no last level.
-        weights, accents, last = text.translate(_ASCII), "", ""
-        case = "" if text.islower() else text.translate(_CAPITALS).rstrip("0")
-    else:
-        apart = unicodedata.normalize("NFKD", text)
-        accents = "".join(c for c in apart if unicodedata.combining(c))
-        letters = "".join(c for c in apart if not unicodedata.combining(c))
-        weights, last = "".join(map(_weight, letters.casefold())), text
-        case = "".join("1" if c.isupper() or katakana(c) else "0" for c in letters).rstrip("0")
-    key = f"\1{weights}\0{accents}\0{case}\0{last}".encode()
+    if len(text) <= _SHORT:
+        return _text_key(text)
+    weights, _, _ = _levels(text[:_SHORT])
+    first = f"\1{weights}".encode()[:LONGEST]
+    # More accents than letters may leave room for what comes after.
+    return first if len(first) == LONGEST else _text_key.__wrapped__(text)
+
+
+@lru_cache(maxsize=8192)
+def _text_key(text: str) -> bytes:
+    weights, accents, case = _levels(text)
+    # Of two texts that are alike up to here, that of ASCII alone comes first: it needs no last level.
+    key = f"\1{weights}\0{accents}\0{case}\0{'' if text.isascii() else text}".encode()
     # What ends in nothing but empty levels comes first with and without them.
     return key.rstrip(b"\0")[:LONGEST]
+
+
+def _levels(text: str) -> tuple[str, str, str]:
+    if text.isascii():
+        return text.translate(_ASCII), "", "" if text.islower() else text.translate(_CAPITALS).rstrip("0")
+    apart = unicodedata.normalize("NFKD", text)
+    accents = "".join(c for c in apart if unicodedata.combining(c))
+    letters = "".join(c for c in apart if not unicodedata.combining(c))
+    case = "".join("1" if c.isupper() or katakana(c) else "0" for c in letters).rstrip("0")
+    return "".join(map(_weight, letters.casefold())), accents, case
 
 
 def exact(key: bytes) -> bool:

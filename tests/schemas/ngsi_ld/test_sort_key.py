@@ -14,7 +14,10 @@ from schemas.ngsi_ld.order import ranked
 from schemas.ngsi_ld.sort_key import BOOLEAN, DATETIME, LONGEST, NUMBER, TEXT, exact, rank_ends, sort_key
 
 near = st.text("aAbBßéÉアあガｱ1２½ -_.,$€漢字…ﬁ\u0301\n", max_size=8)
-texts = st.one_of(near, st.text(max_size=30))
+long = st.tuples(st.sampled_from(("a", "避", "a\u0301", "\u0301", "é")), st.integers(30, 300), near).map(
+    lambda parts: parts[0] * parts[1] + parts[2]
+)
+texts = st.one_of(near, st.text(max_size=30), long)
 numbers = st.one_of(
     st.integers(-(2**63), 2**64 - 1),
     st.floats(allow_nan=False, allow_infinity=False),
