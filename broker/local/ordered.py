@@ -19,33 +19,38 @@ async def in_order(
     """The page, and how many match in all if the query asks for it."""
     query = ask.query
     need = query.offset + query.limit
-    found, total = None, None
+    found, total, passed = None, None, 0
     # Who counts what SQL can't decide reads it all.
     if ask.by is not None and not (query.count and ask.residual.filters):
-        found = await _walked(entities, tenant, ask, ask.by, need, ctx)
+        found, passed = await _walked(entities, tenant, ask, ask.by, ctx)
         if query.count and found is not None:
             total = await within(ctx, entities.count(tenant, ask.where))
     if found is None:
         found, total = await _sorted(entities, tenant, ask, order, need, ctx)
     # What keys don't tell apart, and what several terms decide, stands in no order yet.
     found = order.sort(sorted(found, key=lambda entity: str(entity["id"])))
-    return ask.shown(found[query.offset : need]), total if query.count else None
+    return ask.shown(found[query.offset - passed : need - passed]), total if query.count else None
 
 
 async def _walked(
-    entities: Entities, tenant: str, ask: Ask, by: By, need: int, ctx: SourceContext
-) -> list[Entity] | None:
-    """The first `need` along the order of keys, and perhaps some behind them; None if keys can't tell."""
+    entities: Entities, tenant: str, ask: Ask, by: By, ctx: SourceContext
+) -> tuple[list[Entity] | None, int]:
+    """The page along the order of keys with all before it, and perhaps some behind it; and how many before it are left
+    out. None if keys can't tell."""
+    query = ask.query
     walk = entities.walk(tenant, ask.where, by)
+    skips = query.offset > 0 and not ask.residual.filters
+    passed = query.offset if skips and await within(ctx, walk.skip(query.offset)) else 0
+    need = query.offset - passed + query.limit
     found: list[Entity] = []
     size = max(1, need)
     while len(found) < need and not walk.ended:
         rows = await within(ctx, walk.next(min(PAGE, size)))
         if rows is None:
-            return None
+            return None, 0
         found += ask.fitting(rows)
         size *= 2
-    return found
+    return found, passed
 
 
 async def _sorted(

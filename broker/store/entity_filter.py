@@ -37,6 +37,12 @@ class Where:
     told: bool = False
     """What a cover gives need not be held against the predicate."""
 
+    @property
+    def types_only(self) -> bool:
+        """Whether there is no condition but on the type, which is any of some."""
+        others = (self.id_prefix, self.attrs_any, self.area, self.predicate, self.covers)
+        return self.ids is None and not any(others) and all(len(wanted) == 1 for wanted in self.types)
+
 
 class Sql:
     """Conditions of a statement on `entities e`, with its arguments; `$1` is the tenant.

@@ -12,7 +12,7 @@ import asyncpg
 from broker.store.database import Database
 from broker.store.entity_filter import Sql, Where
 from broker.store.entity_keys import ANY, NAMED, place_of
-from broker.store.entity_lanes import MAIN, UNKEYED
+from broker.store.entity_lanes import MAIN, SEVERAL, UNKEYED
 from broker.store.entity_lookup import MANY, Lookup, kinds_of
 from broker.store.entity_read import COLUMNS, StoredEntity, nearby, page, stored
 from broker.store.text import storable
@@ -22,23 +22,25 @@ _FEW: Final = 1000
 """Where no more than this many may match, they are sooner read all than met along the order."""
 
 _LANES = f"""
-SELECT l.place, l.lane, l.role = {UNKEYED} OR EXISTS (
-    SELECT FROM entity_values v WHERE v.lane = l.lane AND v.key >= $3)
+SELECT l.place, l.kind, l.lane, l.role = {UNKEYED} OR EXISTS (
+    SELECT FROM entity_values v WHERE v.lane = l.lane AND v.key >= $3) AS odd
 FROM entity_lanes l WHERE l.place = ANY($1::bytea[]) AND l.role IN ({MAIN}, {UNKEYED})
 AND ($2::text[] IS NULL OR l.kind = ANY($2))"""  # noqa: S608
 _UP = """
 SELECT v.key, v.id FROM unnest($1::int[]) AS l (lane) CROSS JOIN LATERAL (
     SELECT key, id FROM entity_values WHERE lane = l.lane AND (key, id) > ($2, $3) ORDER BY key, id LIMIT $4) AS v
-ORDER BY v.key, v.id LIMIT $4"""
+ORDER BY v.key, v.id LIMIT $4 OFFSET $5"""
 _DOWN = """
 SELECT v.key, v.id FROM unnest($1::int[]) AS l (lane) CROSS JOIN LATERAL (
     (SELECT key, id FROM entity_values WHERE lane = l.lane AND key = $2 AND id > $3 ORDER BY id LIMIT $4)
     UNION ALL
     (SELECT key, id FROM entity_values WHERE lane = l.lane AND key < $2 ORDER BY key DESC, id LIMIT $4)) AS v
-ORDER BY v.key DESC, v.id LIMIT $4"""
+ORDER BY v.key DESC, v.id LIMIT $4 OFFSET $5"""
 _TIES = """
 SELECT v.id FROM unnest($1::int[]) AS l (lane) CROSS JOIN LATERAL (
     SELECT id FROM entity_values WHERE lane = l.lane AND key = $2 AND id > $3 LIMIT $4) AS v LIMIT $4"""
+
+_ENDED = "SELECT EXISTS (SELECT FROM entities WHERE next_expiry <= now())"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +64,33 @@ class Walk:
         self._tenant = tenant
         self._where = where
         self._by = by
-        self._lanes: list[int] | None = None
+        self._told: bool | None = None
+        """Whether keys tell the order; None: nobody has looked."""
+        self._lanes: list[int] = []
+        self._several = False
+        """Some of the lanes may have entities of other types."""
+        self._statement = _DOWN if by.descending else _UP
         self._key, self._id = (ANY if by.descending else b""), ""
         self._valued = True
         self.ended = False
+
+    async def skip(self, number: int) -> bool:
+        """Pass over the first `number` without reading them; False if keys alone can't tell which those are."""
+        async with self._database.connection() as connection:
+            if not await self._begins(connection) or self._by.whole or not self._where.types_only or self._several:
+                return False
+            found = await connection.fetchrow(self._statement, self._lanes, self._key, self._id, number, number - 1)
+            # Who is past its end, but not yet gone, still has its keys.
+            if found is None or not exact(found["key"]) or await connection.fetchval(_ENDED):
+                return False
+            self._key, self._id = found
+            return True
 
     async def next(self, most: int) -> list[StoredEntity] | None:
         """About `most` more, fewer where conditions sort some out; look at `ended`. None if keys can't tell the order,
         or reading all is cheaper."""
         async with self._database.connection() as connection:
-            if self._lanes is None and not await self._begin(connection):
+            if not await self._begins(connection):
                 return None
             if self._valued:
                 rows = await self._ahead(connection, most)
@@ -82,6 +101,11 @@ class Walk:
             # Of what has expired, but is still there, the keys are too.
             return None
         return [stored(row, now) for row in rows]
+
+    async def _begins(self, connection: asyncpg.Connection) -> bool:
+        if self._told is None:
+            self._told = await self._begin(connection)
+        return self._told
 
     async def _begin(self, connection: asyncpg.Connection) -> bool:
         if not storable(self._tenant):
@@ -96,13 +120,13 @@ class Walk:
                 return False
         places = [place_of(self._tenant, way) for way in self._by.ways]
         rows = await connection.fetch(_LANES, places, kinds_of(where), NAMED)
-        self._lanes = [lane for _, lane, _ in rows]
+        self._lanes = [row["lane"] for row in rows]
+        self._several = bool(where.types) and any(row["kind"] == SEVERAL for row in rows)
         # An entity may have both of two ways, and a place on each.
-        return not any(odd for _, _, odd in rows) and len({place for place, _, _ in rows}) < 2
+        return not any(row["odd"] for row in rows) and len({row["place"] for row in rows}) < 2
 
     async def _ahead(self, connection: asyncpg.Connection, most: int) -> list[asyncpg.Record] | None:
-        statement = _DOWN if self._by.descending else _UP
-        found = await connection.fetch(statement, self._lanes, self._key, self._id, most)
+        found = await connection.fetch(self._statement, self._lanes, self._key, self._id, most, 0)
         ids = [name for _, name in found]
         if len(found) < most:
             self._valued = False

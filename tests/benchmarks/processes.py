@@ -20,8 +20,18 @@ def tree(pid: int) -> list[int]:
 
 def cpu_seconds(pid: int) -> float:
     """User and system time so far."""
+    return _spent(tree(pid))
+
+
+def database_seconds(postmaster: int) -> float:
+    """The same of a PostgreSQL and its children, those that have ended left out."""
+    children = [int(child) for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()]
+    return _spent([postmaster, *children])
+
+
+def _spent(pids: list[int]) -> float:
     ticks = 0
-    for one in tree(pid):
+    for one in pids:
         fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / _TICK

@@ -1,7 +1,8 @@
 """`make bench ARGS=--store`: what the local store's answers cost with a million entities, through the HTTP API.
 
 A private PostgreSQL is filled (`store_load`; some minutes), one gateway process asked over one connection, one request
-after the other, each with other values. Prints JSON: p50 and p95 in milliseconds of each case.
+after the other, each with other values. Prints JSON: p50 and p95 in milliseconds of each case, and the CPU that gateway
+and database spend on one request, which says more on a busy machine.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import httpx2
 import orjson
 
 from broker.embedded.server import PrivatePostgres, remove
+from tests.benchmarks.processes import cpu_seconds, database_seconds
 from tests.benchmarks.store_load import EAST, NEWEST, NORTH, SOUTH, TYPES, WARDS, WEST, entity, fill, uri
 
 BATCH = 1000
@@ -113,13 +115,35 @@ CASES: Sequence[Case] = (
 )
 
 
-def measure(base: str, case: Case, entities: int, times: int) -> dict[str, Any]:
+class Processes:
+    """Those of the gateway and of the private PostgreSQL of a home."""
+
+    def __init__(self, gateway: int, home: Path) -> None:
+        self._gateway = gateway
+        (place,) = home.glob("postgres/data/postmaster.pid")
+        self._postmaster = int(place.read_text().split()[0])
+
+    def spent(self) -> tuple[float, float]:
+        """Seconds of CPU so far, of the gateway and of the database."""
+        return cpu_seconds(self._gateway), database_seconds(self._postmaster)
+
+    def since(self, before: tuple[float, float], times: int) -> dict[str, float]:
+        gateway, database = (after - at for after, at in zip(self.spent(), before, strict=True))
+        return {
+            "gateway_cpu_ms": round(gateway / times * 1000, 2),
+            "database_cpu_ms": round(database / times * 1000, 2),
+            "load": round(os.getloadavg()[0], 1),
+        }
+
+
+def measure(base: str, processes: Processes, case: Case, entities: int, times: int) -> dict[str, Any]:
     """One case, after a few requests that don't count."""
     label, target, path = case
     dice = random.Random(11)
     spent, found = [], []
     # The plainest client there is: what it costs itself is counted too.
     with contextlib.closing(http.client.HTTPConnection(urlsplit(base).netloc, timeout=60)) as client:
+        before = processes.spent()
         for n in range(times + 10):
             url = _API + path(dice, entities)
             began = time.perf_counter()
@@ -133,13 +157,16 @@ def measure(base: str, case: Case, entities: int, times: int) -> dict[str, Any]:
                 spent.append(took)
                 given = orjson.loads(body)
                 found.append(len(given) if isinstance(given, list) else 1)
-    return {"case": label, "target": target, "times": times, "mean_results": statistics.mean(found), **_centiles(spent)}
+    cpu = processes.since(before, times + 10)
+    results = {"mean_results": statistics.mean(found)}
+    return {"case": label, "target": target, "times": times, **results, **_centiles(spent), **cpu}
 
 
-def upsert(base: str, entities: int, times: int) -> dict[str, Any]:
+def upsert(base: str, processes: Processes, entities: int, times: int) -> dict[str, Any]:
     """Batches of which one half is there already."""
     dice = random.Random(13)
     spent = []
+    before = processes.spent()
     with httpx2.Client(base_url=base, timeout=60) as client:
         for n in range(times):
             known = [dice.randrange(entities) for _ in range(BATCH // 2)]
@@ -152,7 +179,7 @@ def upsert(base: str, entities: int, times: int) -> dict[str, Any]:
             spent.append(time.perf_counter() - began)
             answer.raise_for_status()
     label = f"batch upsert of {BATCH}, half of them new"
-    return {"case": label, "target": "<= 1500 ms", "times": times, **_centiles(spent)}
+    return {"case": label, "target": "<= 1500 ms", "times": times, **_centiles(spent), **processes.since(before, times)}
 
 
 def _centiles(seconds: list[float]) -> dict[str, float]:
@@ -162,8 +189,8 @@ def _centiles(seconds: list[float]) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def gateway(home: Path) -> Iterator[str]:
-    """A gateway process on the home's private database; gives its address."""
+def gateway(home: Path) -> Iterator[tuple[str, int]]:
+    """A gateway process on the home's private database; gives its address and pid."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -178,7 +205,7 @@ def gateway(home: Path) -> Iterator[str]:
                 if httpx2.get(f"{base}/health/ready", timeout=2).status_code == 200:
                     break
             time.sleep(0.1)
-        yield base
+        yield base, child.pid
     finally:
         child.terminate()
         child.wait(30)
@@ -194,13 +221,14 @@ def run(home: Path, entities: int, times: int) -> dict[str, Any]:
             asyncio.run(fill(server.url, entities))
             filled.touch()
         loading = round(time.monotonic() - began, 1)
-        with gateway(home) as base:
+        with gateway(home) as (base, pid):
+            processes = Processes(pid, home)
             results = []
             for case in CASES:
                 sys.stderr.write(f"… {case[0]}\n")
-                results.append(measure(base, case, entities, times))
+                results.append(measure(base, processes, case, entities, times))
             sys.stderr.write("… upserts\n")
-            results.append(upsert(base, entities, max(3, times // 20)))
+            results.append(upsert(base, processes, entities, max(3, times // 20)))
     return {
         "entities": entities,
         "types": TYPES,

@@ -57,6 +57,32 @@ async def test_blocks_follow_each_other(store: Entities, most: int, descending: 
         at += len(block)
 
 
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("kinds", [[], [KIND], [KIND, OTHER]])
+async def test_what_is_passed_over_is_not_met(store: Entities, descending: bool, kinds: list[str]) -> None:
+    where = Where(types=[frozenset({kind}) for kind in kinds])
+    met = [name for block in await blocks(store.walk("t", where, By([N], descending)), 1) for name in block]
+    for number in (1, 2, 5, 30, 59):
+        walk = store.walk("t", where, By([N], descending))
+        assert await walk.skip(number)
+        assert [name for block in await blocks(walk, 1) for name in block] == met[number:]
+
+
+async def test_only_what_keys_tell_is_passed_over(store: Entities, database: Database) -> None:
+    kinds = Where(types=[frozenset({KIND})])
+    assert not await store.walk("t", Where(attrs_any=[N]), By([N])).skip(1)
+    assert not await store.walk("t", Where(ids=["urn:001"]), By([N])).skip(1)
+    assert not await store.walk("t", Where(types=[frozenset({KIND, OTHER})]), By([N])).skip(1)
+    assert not await store.walk("t", Where(), By([N], whole=True)).skip(1)
+    assert not await store.walk("t", Where(), By([N])).skip(1000)
+    assert await store.walk("t", kinds, By([N])).skip(1)
+    await store.create("t", {"id": "urn:x", "type": [NS + "X", NS + "Y"], N: {"type": "Property", "value": -999}})
+    assert not await store.walk("t", kinds, By([N])).skip(1)
+    assert await store.walk("t", Where(), By([N])).skip(1)
+    await database.pool.execute("UPDATE entities SET next_expiry = now() - interval '1 s' WHERE id = 'urn:x'")
+    assert not await store.walk("t", Where(), By([N])).skip(1)
+
+
 async def test_what_is_equal_stays_together_where_that_is_wanted(store: Entities) -> None:
     met = await blocks(store.walk("t", Where(), By([N], whole=True)), 5)
     valued = [{int(name[4:]) // 4 for name in block} for block in met if block and int(block[0][4:]) % 10 != 9]
