@@ -147,6 +147,12 @@ class Streamed(asyncio.Protocol):
             self._transport.abort()
             self._transport = None
 
+    def give_up(self, why: str) -> None:
+        """End it from outside: whoever waits for more, or comes for what has come already, gets Unavailable."""
+        self._waiting.clear()
+        if self._error is None:
+            self._fail(Unavailable(why))
+
     def _wake(self) -> None:
         if self._more is not None and not self._more.done():
             self._more.set_result(None)

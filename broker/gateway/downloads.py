@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from time import perf_counter
 from urllib.parse import urlsplit
@@ -20,6 +21,9 @@ from adapters.wire import Answer
 from broker.gateway.gateway import Envelope
 from broker.harvest.catalogue import Catalogue
 from broker.harvest.rights import Right
+from broker.identity.agreements.in_force import InForce
+from broker.identity.agreements.quotas import used_up
+from broker.identity.agreements.running import ended
 from broker.metering.settle import Settler
 from schemas.dataset import Dataset, Distribution
 from schemas.errors import (
@@ -63,8 +67,18 @@ class Download:
 class Downloads:
     """`most`: bytes of a file, at most."""
 
-    def __init__(self, catalogue: Catalogue, upstream: Upstream, settler: Settler, *, alias: str, most: int) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        upstream: Upstream,
+        settler: Settler,
+        agreements: InForce,
+        *,
+        alias: str,
+        most: int,
+    ) -> None:
         self._catalogue = catalogue
+        self._agreements = agreements
         self._upstream = upstream
         self._settler = settler
         self._alias = alias
@@ -80,12 +94,13 @@ class Downloads:
         return one
 
     async def open(self, dataset: Dataset, place: int, envelope: Envelope, right: Right) -> Download:
-        """Ask for the file, and commit that it is taken. Forbidden without an agreement where one is needed.
+        """Ask for the file, and commit that it is taken. Forbidden without an agreement where one is needed, and in the
+        chunks once it has ended; QuotaExceeded.
 
         What goes wrong at the source is raised as SourceError after its flow is committed; MeteringUnavailable.
         """
         one = self.file(dataset, place)
-        _check(right)
+        await self._admit(right)
         flow = self._flow(dataset, envelope, right, "download")
         began = perf_counter()
         try:
@@ -106,7 +121,7 @@ class Downloads:
             streamed.headers.get("content-type", "") or one.media_type or "application/octet-stream",
             int(length) if length.isdigit() else None,
             flow,
-            self._chunks(streamed, self._flow(dataset, envelope, right, "download"), began),
+            self._chunks(streamed, self._flow(dataset, envelope, right, "download"), right, began),
         )
 
     async def head(
@@ -114,7 +129,7 @@ class Downloads:
     ) -> tuple[bytes, bool, Flow]:
         """The first bytes of a file, whether they are all of it, and the flow, which is committed. Errors as `open`."""
         one = self.file(dataset, place)
-        _check(right)
+        await self._admit(right)
         flow = self._flow(dataset, envelope, right, "preview")
         began = perf_counter()
         parts: list[bytes] = []
@@ -122,11 +137,12 @@ class Downloads:
         try:
             streamed = await self._begin(dataset, place, one)
             try:
-                async for chunk in streamed.chunks(_IDLE_SECONDS):
-                    parts.append(chunk)
-                    if sum(map(len, parts)) >= most:
-                        whole = False
-                        break
+                async with aclosing(self._taken(streamed, right)) as taken:
+                    async for chunk in taken:
+                        parts.append(chunk)
+                        if sum(map(len, parts)) >= most:
+                            whole = False
+                            break
             finally:
                 streamed.close()
             flow.outcome = (Status.OK if parts else Status.EMPTY).value
@@ -178,17 +194,47 @@ class Downloads:
         _, access = await self._catalogue.harvester.open(source, await self._catalogue.sources.credential(source.id))
         return access
 
-    async def _chunks(self, streamed: Streamed, flow: Flow, began: float) -> AsyncIterator[bytes]:
+    async def _admit(self, right: Right) -> None:
+        """Forbidden; QuotaExceeded. The request is counted for the quota of its agreement."""
+        if not right.granted:
+            raise Forbidden("an agreement with its provider is needed to fetch this / 提供者との協定が必要です")
+        if right.clause is not None:
+            spent = await self._agreements.quotas.admit([right.clause], 0)
+            if spent:
+                raise used_up(min(spent.values()))
+
+    async def _taken(self, streamed: Streamed, right: Right) -> AsyncGenerator[bytes, None]:
+        """The chunks of a file, for as long as the agreement holds. Forbidden once it has ended."""
+        clause = right.clause
+        if clause is None or clause.agreement is None:
+            async for chunk in streamed.chunks(_IDLE_SECONDS):
+                yield chunk
+            return
+        held = [(clause.agreement, clause.version)]
+        with self._agreements.running.until_ended(held, lambda: streamed.give_up("the agreement ended")) as run:
+            # it may have ended between being looked up and being held
+            self._agreements.check(clause)
+            try:
+                async for chunk in streamed.chunks(_IDLE_SECONDS):
+                    yield chunk
+            except SourceError:
+                if not run.ended:
+                    raise
+            if run.ended:
+                raise ended()
+
+    async def _chunks(self, streamed: Streamed, flow: Flow, right: Right, began: float) -> AsyncIterator[bytes]:
         """The last chunk waits until the closing record is committed, so that nobody has the whole without it."""
         sent = 0
         flow.outcome = Status.PARTIAL.value
         held = b""
         try:
-            async for chunk in streamed.chunks(_IDLE_SECONDS):
-                if held:
-                    sent += len(held)
-                    yield held
-                held = chunk
+            async with aclosing(self._taken(streamed, right)) as taken:
+                async for chunk in taken:
+                    if held:
+                        sent += len(held)
+                        yield held
+                    held = chunk
             flow.outcome = (Status.OK if sent + len(held) else Status.EMPTY).value
             sent += len(held)
             flow.bytes, flow.latency_ms = sent, (perf_counter() - began) * 1000
@@ -225,14 +271,9 @@ class Downloads:
             bytes=0,
             outcome=OPENED,
             latency_ms=0.0,
-            agreement=right.agreement,
-            agreement_version=right.version,
+            agreement=None if right.clause is None else right.clause.agreement,
+            agreement_version=None if right.clause is None else right.clause.version,
         )
-
-
-def _check(right: Right) -> None:
-    if not right.granted:
-        raise Forbidden("an agreement with its provider is needed to fetch this / 提供者との協定が必要です")
 
 
 def _outcome(error: SourceError) -> str:

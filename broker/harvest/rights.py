@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,18 +14,18 @@ from catalog.hit import AgreementState, ByLicence
 from schemas.agreement import Operation
 from schemas.dataset import Access, Dataset
 from schemas.flow import Consumer
+from schemas.narrowing import Clause
 from schemas.ngsi_ld.context import CORE
 from schemas.platform import Platform
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """To fetch a file: granted or not, under which agreement, and of whose area it is."""
+    """To fetch a file: granted or not, by which agreement's right (None: it needs none), and of whose area it is."""
 
     granted: bool
     area: str | None = None
-    agreement: str | None = None
-    version: int | None = None
+    clause: Clause | None = None
 
 
 class ByRights:
@@ -49,7 +50,11 @@ class ByRights:
             platform, operation = provider_of(dataset), Operation.DOWNLOAD
         clauses = self._in_force.index.rights(consumer, datetime.now(UTC)).clauses(platform, operation)
         types = {CORE.expand(name) for name in dataset.types}
-        if any(not clause.types or not types or clause.types & types for clause in clauses):
+        if source is None:
+            covered = any(covers_file(clause, types) for clause in clauses)
+        else:
+            covered = any(not clause.types or not types or clause.types & types for clause in clauses)
+        if covered:
             return AgreementState.AGREED
         return self._otherwise.state(consumer, dataset)
 
@@ -59,12 +64,20 @@ class ByRights:
         if dataset.access is Access.OPEN:
             return Right(True, provider.area)
         rights = self._in_force.index.rights(caller.consumer, datetime.now(UTC))
+        types = {CORE.expand(name) for name in dataset.types}
         for clause in rights.clauses(provider, Operation.DOWNLOAD):
-            return Right(True, provider.area, clause.agreement, clause.version)
+            if covers_file(clause, types):
+                return Right(True, provider.area, clause)
         return Right(caller.admin or dataset.access is not Access.AGREEMENT, provider.area)
 
     def _source(self, platform: str) -> Source | None:
         return next((s for s in self._registry.sources("") if s.id == platform), None)
+
+
+def covers_file(clause: Clause, types: Collection[str]) -> bool:
+    """Whether a right is about the whole of a file that tells of these types: nothing can be kept back of it. Of a file
+    that names none, the purpose and the platforms of the agreement say what is meant."""
+    return not clause.attributes and clause.area is None and (not clause.types or clause.types.issuperset(types))
 
 
 def provider_of(dataset: Dataset) -> Platform:

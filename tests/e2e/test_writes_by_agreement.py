@@ -3,7 +3,9 @@ answer names it."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from gateway import ENTITIES, Gateway, fetch, run
 from nodes import EVERYTHING, TEMPORAL, Node, values
 from sources import Host
 
+from adapters.testing.serving import Reply
 from broker.store.services import Service
 from schemas.roles import Role
 
@@ -339,3 +342,72 @@ def test_it_ends_with_the_agreement(town: Writing, where: str) -> None:
     for step, expected in (("suspend", 403), ("resume", 201), ("revoke", 403)):
         assert town.ask("POST", f"{AGREEMENTS}/{agreement}/{step}", "admin").status_code == 200
         assert town.write(where, "POST", ENTITIES, fresh()).status_code == expected, step
+
+
+class Held:
+    """A platform that alone holds entities of type Vault, and answers when it is let; it can't show what it has."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+        self.asked: list[Any] = []
+
+    def __call__(self, request: Any) -> Reply:
+        if request.method == "GET":
+            return Reply(b"[]" if "?" in request.target else b"{}", 200 if "?" in request.target else 500)
+        self.asked.append(request)
+        self.release.wait(60)
+        return Reply(b"", 201)
+
+
+@pytest.fixture(scope="module")
+def vault(town: Writing, host: Host) -> Iterator[Held]:
+    held = Held()
+    document = {
+        "id": "vault",
+        "area": "minato",
+        "organisation": "Minato Council",
+        "adapter": "ngsi_ld",
+        "endpoint": host.serve(held).url,
+        "mode": "redirect",
+        "operations": EVERYTHING,
+        "coverage": {"types": ["Vault"]},
+    }
+    answer = town.ask("POST", "/platforms", "admin", json=document, params={"force": "true"})
+    assert answer.status_code == 201, answer.text
+    town.wait(lambda: "breaker" in town.ask("GET", "/platforms/vault/health", "admin").json())
+    yield held
+    held.release.set()
+    town.ask("DELETE", "/platforms/vault", "admin")
+
+
+def test_who_alone_holds_it_has_to_be_covered(town: Writing, vault: Held) -> None:
+    one = fresh("Vault", heat=1)
+    with town.agreed(**writing("broker")):
+        answer = town.write("broker", "POST", ENTITIES, one)
+        assert answer.status_code == 403, answer.text
+    assert vault.asked == []
+    assert town.held("broker", one["id"]) is None
+
+
+def test_what_is_not_shown_is_not_written_to(town: Writing, vault: Held) -> None:
+    with town.agreed(provider_area="minato", operations=["write"], types=["Vault"]):
+        answer = town.write("broker", "PATCH", f"{ENTITIES}/urn:ngsi-ld:Vault:1", {"type": "Vault", "heat": HEAT})
+        assert (answer.status_code, "does not show" in answer.text) == (502, True), answer.text
+        (row,) = town.flows(answer)
+        assert row["operation"] == "check"
+    assert vault.asked == []
+
+
+def test_a_revocation_ends_what_is_being_sent(town: Writing, vault: Held) -> None:
+    agreement = town.agree(provider_area="minato", operations=["write"])
+    with ThreadPoolExecutor(1) as executor:
+        asking = executor.submit(town.write, "broker", "POST", ENTITIES, fresh("Vault"))
+        town.wait(lambda: len(vault.asked) == 1)
+        town.end(agreement)
+        answer = asking.result(60)
+    # the platform has not answered yet
+    assert not vault.release.is_set()
+    assert (answer.status_code, "ended" in answer.json()["detail"]) == (403, True)
+    # what it did of it nobody knows; that it was asked is recorded
+    (row,) = town.flows(answer)
+    assert (row["operation"], row["outcome"], row["agreement"]) == ("create", "timeout", agreement)

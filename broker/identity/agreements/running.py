@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 from schemas.errors import Forbidden
@@ -12,11 +12,13 @@ Held = tuple[str, int | None]
 """An agreement and the version by which something is done."""
 
 
-class _Run:
-    __slots__ = ("ended", "task")
+class Run:
+    """Something that is under way; `ended` once one of the agreements by which it is has ended."""
 
-    def __init__(self, task: asyncio.Task[object]) -> None:
-        self.task = task
+    __slots__ = ("end", "ended")
+
+    def __init__(self, end: Callable[[], object]) -> None:
+        self.end = end
         self.ended = False
 
 
@@ -24,7 +26,7 @@ class Running:
     """One per worker."""
 
     def __init__(self) -> None:
-        self._runs: dict[Held, set[_Run]] = {}
+        self._runs: dict[Held, set[Run]] = {}
 
     def held(self) -> list[Held]:
         """By what something is under way."""
@@ -36,16 +38,23 @@ class Running:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("nothing is under way outside of a task")
-        run = _Run(task)
         before = task.cancelling()
+        with self.until_ended(held, task.cancel) as run:
+            try:
+                yield
+            except asyncio.CancelledError:
+                if run.ended and task.uncancel() <= before:
+                    raise ended() from None
+                raise
+
+    @contextmanager
+    def until_ended(self, held: Collection[Held], end: Callable[[], object]) -> Iterator[Run]:
+        """`end` is called when one of them ends during the block; for what goes on over several tasks."""
+        run = Run(end)
         for each in held:
             self._runs.setdefault(each, set()).add(run)
         try:
-            yield
-        except asyncio.CancelledError:
-            if run.ended and task.uncancel() <= before:
-                raise ended() from None
-            raise
+            yield run
         finally:
             for each in held:
                 runs = self._runs[each]
@@ -59,7 +68,7 @@ class Running:
             for run in list(self._runs.get(each, ())):
                 if not run.ended:
                     run.ended = True
-                    run.task.cancel()
+                    run.end()
 
 
 def ended() -> Forbidden:

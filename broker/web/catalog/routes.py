@@ -26,7 +26,12 @@ def catalog_routes(catalogue: Catalogue, reader: Reader, gateway: Gateway, setti
         rights,
     )
     fetching = Downloads(
-        catalogue, catalogue.upstream, gateway.settler, alias=gateway.alias, most=settings.catalog_max_download_bytes
+        catalogue,
+        catalogue.upstream,
+        gateway.settler,
+        gateway.agreements,
+        alias=gateway.alias,
+        most=settings.catalog_max_download_bytes,
     )
     return [
         sources.routes(desk),
