@@ -17,7 +17,7 @@ from broker.federation.plan import Step
 from broker.registry.source import Source
 from schemas.capability import Pushdown
 from schemas.ngsi_ld.temporal import Form, TemporalQuery
-from schemas.ngsi_ld.temporal_filter import named, passes, selected
+from schemas.ngsi_ld.temporal_filter import meeting, named, passes, selected
 from schemas.ngsi_ld.temporal_merge import Chapter, History, Share, directed, latest
 from schemas.ngsi_ld.temporal_older import amended
 from schemas.ngsi_ld.temporal_view import Entity, Point, Range, cut, present
@@ -73,9 +73,10 @@ def needs_all(query: TemporalQuery) -> bool:
 def takes(history: History, query: TemporalQuery) -> bool:
     """Whether a merged evolution is one that the query asks for."""
     needed = {named(query, name) for name in query.needed}
-    if needed and not any(point.attribute in needed for point in history.points):
+    told = [point for point in history.points if not point.static]
+    if needed and not any(point.attribute in needed for point in told):
         return False
-    return bool(history.points) and selected(history.head, query) and passes(history.head, history.points, query)
+    return bool(told) and selected(history.head, query) and passes(history.head, history.points, query)
 
 
 def bound(chapters: Sequence[Chapter], query: TemporalQuery) -> datetime | None:
@@ -99,7 +100,11 @@ def shown(
     window = query.window
     only, hidden = ({named(query, name) for name in names} for names in (query.shown, query.omit))
     seen = {
-        h.head.id: [p for p in h.points if p.attribute not in hidden and (not only or p.attribute in only)]
+        h.head.id: [
+            p
+            for p in meeting(h.head, h.points, query)
+            if p.attribute not in hidden and (not only or p.attribute in only)
+        ]
         for h in histories
     }
     points = {name: directed(latest(rows, window.last_n), window, until) for name, rows in seen.items()}
@@ -131,7 +136,7 @@ def _absent(
     history: History, local: Sequence[tuple[str, str]], only: Collection[str], hidden: Collection[str]
 ) -> list[tuple[str, str]]:
     kinds = dict.fromkeys(sorted(history.told), "Property") | dict(local)
-    kinds |= {point.attribute: str(point.body.get("type", "Property")) for point in history.points}
+    kinds |= {p.attribute: str(p.body.get("type", "Property")) for p in history.points if not p.static}
     return [(name, kind) for name, kind in kinds.items() if name not in hidden and (not only or name in only)]
 
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 from broker.store.temporal_read import EvolutionReads, Shown, Which
 from schemas.errors import NotFound, TooManyResults
 from schemas.ngsi_ld.temporal import Form, TemporalQuery, Window
-from schemas.ngsi_ld.temporal_filter import looked_at, named, passes, selected
-from schemas.ngsi_ld.temporal_merge import Chapter, History
+from schemas.ngsi_ld.temporal_filter import looked_at, meeting, named, passes, selected
+from schemas.ngsi_ld.temporal_merge import Chapter, History, directed, latest
 from schemas.ngsi_ld.temporal_older import amended
 from schemas.ngsi_ld.temporal_scope import bounded
 from schemas.ngsi_ld.temporal_view import Head, Point, Range, cut, present
@@ -94,11 +94,9 @@ class TemporalReads:
         if not ids or (query.only_head and not query.filtered):
             points: dict[str, list[Point]] = {name: [] for name in ids}
         elif whole or query.scope is not None:
-            shown = _shown(query)
-            if query.filtered:
-                extra = [named(query, name) for name in (*query.needed, *looked_at(query))]
-                shown = Shown([*shown.only, *extra] if shown.only else (), [n for n in shown.hidden if n not in extra])
-            points = await self._all(tenant, ids, query, window, shown=shown)
+            points = await self._all(tenant, ids, query, window, shown=_decisive(query))
+            for name, rows in (await self._static(tenant, ids, query)).items():
+                points[name] += rows
         else:
             points, partial = cut(await self._page(tenant, ids, query), window, self._most)
             until = None if partial is None else partial.end
@@ -116,7 +114,9 @@ class TemporalReads:
         absent: dict[str, list[tuple[str, str]]] = {}
         partial: Range | None = None
         if ids and not query.only_head:
-            if query.form is Form.AGGREGATED or query.scope is not None:
+            if query.q is not None or query.geo is not None:
+                points = await self._meeting(tenant, heads, query)
+            elif query.form is Form.AGGREGATED or query.scope is not None:
                 points = await self._all(tenant, ids, query, query.window)
             else:
                 points = await self._page(tenant, ids, query)
@@ -127,6 +127,27 @@ class TemporalReads:
         older = [amended(head, points[head.id], query) for head in heads]
         made = [present(head, rows, absent.get(head.id, ()), query) for head, rows, _ in older]
         return Evolved([one for one in made if one], partial, altered=any(changed for _, _, changed in older))
+
+    async def _meeting(self, tenant: str, heads: Sequence[Head], query: TemporalQuery) -> dict[str, list[Point]]:
+        """The instances that meet the restrictions of the query, in the direction of paging."""
+        ids = [head.id for head in heads]
+        window = replace(query.window, last_n=None)
+        points = await self._all(tenant, ids, query, window, shown=_decisive(query))
+        static = await self._static(tenant, ids, query)
+        only, hidden = ({named(query, name) for name in names} for names in (query.shown, query.omit))
+        found: dict[str, list[Point]] = {}
+        for head in heads:
+            rows = meeting(head, [*points[head.id], *static[head.id]], query)
+            kept = [p for p in rows if p.attribute not in hidden and (not only or p.attribute in only)]
+            found[head.id] = directed(latest(kept, query.window.last_n), query.window, None)
+        return found
+
+    async def _static(self, tenant: str, ids: Sequence[str], query: TemporalQuery) -> dict[str, list[Point]]:
+        """What the filters look at of attributes that have no evolution (the examples of annex C.5.5)."""
+        names = [named(query, name) for name in looked_at(query)]
+        if not names or query.window.looked_at != "observedAt":
+            return {name: [] for name in ids}
+        return await self._reads.static(tenant, ids, names)
 
     async def _page(self, tenant: str, ids: Sequence[str], query: TemporalQuery) -> dict[str, list[Point]]:
         found = await self._reads.instances(tenant, ids, query.window, _shown(query), limit=self._most + 1)
@@ -188,6 +209,8 @@ class TemporalReads:
             if filtered and chosen:
                 ids = [head.id for head in chosen]
                 points = await self._all(tenant, ids, query, unlimited, shown=_looked_at(query))
+                for name, rows in (await self._static(tenant, ids, query)).items():
+                    points[name] += rows
             for head in chosen:
                 if not filtered or _passes(head, points[head.id], query):
                     yield head
@@ -218,7 +241,7 @@ def _patterns(query: TemporalQuery) -> bool:
 
 
 def _passes(head: Head, points: Sequence[Point], query: TemporalQuery) -> bool:
-    if query.scope is not None and not any(p.attribute != "scope" for p in points):
+    if query.scope is not None and not any(p.attribute != "scope" and not p.static for p in points):
         return False
     return passes(head, points, query)
 
@@ -228,6 +251,15 @@ def _looked_at(query: TemporalQuery) -> Shown:
     if query.scope is not None:
         return Shown()
     return Shown([named(query, name) for name in looked_at(query)])
+
+
+def _decisive(query: TemporalQuery) -> Shown:
+    """What is shown, and what the filters look at beside that."""
+    shown = _shown(query)
+    if not query.filtered:
+        return shown
+    extra = [named(query, name) for name in (*query.needed, *looked_at(query))]
+    return Shown([*shown.only, *extra] if shown.only else (), [n for n in shown.hidden if n not in extra])
 
 
 def _which(query: TemporalQuery) -> Which:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import orjson
@@ -29,6 +31,16 @@ _NAMES: Final = """(WITH RECURSIVE names (name) AS (
         AND v.attribute > names.name ORDER BY v.attribute LIMIT 1) FROM names WHERE names.name IS NOT NULL
 ) SELECT name FROM names WHERE name IS NOT NULL) AS a"""
 """The attributes of an entity, each by one look into the index, however many instances there are."""
+
+
+_LATEST: Final = 16
+_STATIC: Final = """
+SELECT e.id, n.name, v.* FROM unnest($2::text[]) AS e (id) CROSS JOIN unnest($3::text[]) AS n (name)
+CROSS JOIN LATERAL (
+    SELECT v.dataset, v.instance, v.time, v.observed_at, v.created_at, v.modified_at, v.deleted_at, v.body
+    FROM temporal_values v WHERE v.tenant = $1 AND v.entity = e.id AND v.attribute = n.name
+    ORDER BY v.time DESC, v.instance DESC LIMIT $4) v
+ORDER BY e.id, n.name, v.time DESC, v.instance DESC"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +134,23 @@ class EvolutionReads:
                 found[name].append(
                     Point(attribute, dataset, instance, time, created, modified, deleted, orjson.loads(body))
                 )
+        return found
+
+    async def static(self, tenant: str, ids: Sequence[str], names: Sequence[str]) -> dict[str, list[Point]]:
+        """Of each entity the latest instances of those of these attributes that are never observed, as far back as
+        matters: they have no evolution in time, and are what they are."""
+        found: dict[str, list[Point]] = {name: [] for name in ids}
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_STATIC, tenant, list(ids), _storable(names), _LATEST)
+        for (name, attribute), group in groupby(rows, key=itemgetter(0, 1)):
+            latest: dict[str, Point] = {}
+            several = list(group)
+            if any(row["observed_at"] is not None for row in several):
+                continue
+            for _, _, dataset, instance, time, _, created, modified, deleted, body in several:
+                one = Point(attribute, dataset, instance, time, created, modified, deleted, orjson.loads(body))
+                latest.setdefault(dataset, replace(one, static=True))
+            found[name] += [point for point in latest.values() if point.deleted_at is None]
         return found
 
     async def scopes(self, tenant: str, entity: str, window: Window) -> list[Point]:

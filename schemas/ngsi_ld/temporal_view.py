@@ -45,6 +45,8 @@ class Point:
     body: dict[str, Any]
     foreign: bool = False
     """Of another platform: its instanceId, if it has one, is in the body."""
+    static: bool = False
+    """Of an attribute that has no evolution in time: it helps to decide which entities are meant, and is not told."""
 
 
 @dataclass(frozen=True, slots=True)

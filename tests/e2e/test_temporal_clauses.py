@@ -168,3 +168,64 @@ def test_maps_of_a_question_in_a_body(ask: Any) -> None:
         assert paged.headers["ngsild-entitymap"].startswith(f"{MAPS}/")
         faulty(ask("POST", query, body | {"entityMap": "yes"}), "entityMap")
         faulty(ask("POST", query, body | {"entityMap": True, "entityMapLifetime": 5}), "entityMapLifetime")
+
+
+def ids(answer: httpx2.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [one["id"].rpartition(":")[2] for one in answer.json()]
+
+
+def test_filters_know_what_has_no_evolution(ask: Any) -> None:
+    """The examples of annex C.5.5: the brand decides, and is not told."""
+    places = {"a": [139.76, 35.68], "b": [135.5, 34.7]}
+    for name, place in places.items():
+        vehicle = {
+            "id": f"urn:ngsi-ld:Vehicle:{name}",
+            "type": "Vehicle",
+            "brandName": {"type": "Property", "value": f"Brand {name}"},
+            "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": place}},
+            "speed": at(0, 80),
+        }
+        assert ask("POST", ENTITIES, vehicle).status_code == 201
+    asked = {"type": "Vehicle", "attrs": "speed,brandName", **ALWAYS}
+    assert ids(ask("GET", TEMPORAL, q='brandName=="Brand a"', **asked)) == ["a"]
+    (other,) = ask("GET", TEMPORAL, q='brandName!="Brand a"', **asked).json()
+    assert (other["id"][-1], other.keys()) == ("b", {"id", "type", "speed"})
+    near = {"georel": "near;maxDistance==1000", "geometry": "Point", "coordinates": "[139.76,35.68]"}
+    assert ids(ask("GET", TEMPORAL, **near, **asked)) == ["a"]
+    # by the time at which it came into the system everything has an evolution
+    by_system = {**asked, "timeproperty": "createdAt", "timerel": "before"}
+    assert ids(ask("GET", TEMPORAL, q='brandName=="Brand a"', **by_system)) == []
+    # what is deleted decides nothing any more
+    assert ask("DELETE", f"{ENTITIES}/urn:ngsi-ld:Vehicle:a/attrs/brandName").status_code == 204
+    assert ids(ask("GET", TEMPORAL, q='brandName=="Brand a"', **asked)) == []
+
+
+def test_instances_meet_the_restrictions_themselves(ask: Any) -> None:
+    def here(minute: int, place: list[float]) -> dict[str, Any]:
+        return at(minute, {"type": "Point", "coordinates": place}) | {"type": "GeoProperty"}
+
+    create(
+        ask,
+        free=[at(n, n) for n in range(30)],
+        name=[at(0, "a"), at(1, "b")],
+        location=[here(0, [139.76, 35.68]), here(1, [135.5, 34.7])],
+    )
+    asked = {"type": "Shelter", **ALWAYS}
+    (told,) = ask("GET", TEMPORAL, q="free>26", **asked).json()
+    assert [one["value"] for one in told["free"]] == [27, 28, 29]
+    assert [one["value"] for one in told["name"]] == ["a", "b"]
+    (told,) = ask("GET", TEMPORAL, q='free<3;name=="b"', **asked, format="temporalValues").json()
+    assert [value for value, _ in told["free"]["values"]] == [0, 1, 2]
+    assert [value for value, _ in told["name"]["values"]] == ["b"]
+    (told,) = ask("GET", TEMPORAL, q="free<9", lastN=2, **asked).json()
+    assert [one["value"] for one in told["free"]] == [7, 8]
+    (told,) = ask(
+        "GET", TEMPORAL, q="free>=20", format="aggregatedValues", aggrMethods="min,totalCount", attrs="free", **asked
+    ).json()
+    assert (told["free"]["min"][0][0], told["free"]["totalCount"][0][0]) == (20, 10)
+    near = {"georel": "near;maxDistance==1000", "geometry": "Point", "coordinates": "[139.76,35.68]"}
+    (told,) = ask("GET", TEMPORAL, **near, **asked, pick="location").json()
+    assert [one["value"]["coordinates"] for one in told["location"]] == [[139.76, 35.68]]
+    part = ask("GET", TEMPORAL, q="free>=5", attrs="free", **asked)
+    assert (part.status_code, len(part.json()[0]["free"])) == (206, 20)
