@@ -10,23 +10,19 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-import orjson
-
 from adapters.contract import Page, Services, SourceContext
 from adapters.ngsi_ld import probing, subscribing, writing
 from adapters.ngsi_ld.batch_query import as_batch
 from adapters.ngsi_ld.describing import Describes
 from adapters.ngsi_ld.history import Question, chapters
 from adapters.ngsi_ld.mapping import ask_mapped
+from adapters.ngsi_ld.reading import Answers, shortened
 from adapters.ngsi_ld.translate import (
     AS_ASKED,
     Ask,
-    Reading,
     next_page,
     pushable,
     pushdown,
-    read_link,
     to_ask,
     types_in,
     with_page,
@@ -34,13 +30,10 @@ from adapters.ngsi_ld.translate import (
 from adapters.status import raise_for_status
 from adapters.upstream import Answer
 from schemas.capability import Capabilities, Pushdown
-from schemas.errors import BadRequestData, BadUpstream, ContextNotAvailable, SourceNotFound, SourceUnsupported
+from schemas.errors import SourceNotFound, SourceUnsupported
 from schemas.ngsi_ld.context import CORE, Context, core_of
-from schemas.ngsi_ld.head import read_head, read_heads, split_rows
 from schemas.ngsi_ld.operations import offered
 from schemas.ngsi_ld.query import EntityQuery
-from schemas.ngsi_ld.rename import expand_entity, renaming, translate
-from schemas.ngsi_ld.rename_bytes import text_renaming
 from schemas.ngsi_ld.temporal import TemporalQuery
 from schemas.ngsi_ld.temporal_merge import Chapter
 from schemas.ngsi_ld.write import Write, Written
@@ -75,7 +68,7 @@ class NgsiLdAdapter(Describes):
             temporal=probe is None or not probe.ok or "temporal" in self.verified,
         )
         self._headers: dict[Context, dict[str, str]] = {}
-        self._readings: dict[tuple[str | None, Context], Reading] = {}
+        self._answers = Answers(services.context_of)
         self._unresolvable: dict[str, float] = {}
         self._understood: set[str] = set()
         self._types = _known_types(platform)
@@ -160,7 +153,7 @@ class NgsiLdAdapter(Describes):
                 url = self.root + with_page(ask, offset, min(max(left, 1), page_limit), count)
                 continue
             raise_for_status(answer)
-            page = await self._read(answer, ask, ctx)
+            page = await self._answers.page(answer, ask)
             got = len(page.heads) if page.heads is not None else len(page.entities or ())
             if got > left and not ask.retrieve:
                 # a source that cuts pages writes its own limit into `next`, whatever was asked for
@@ -232,7 +225,7 @@ class NgsiLdAdapter(Describes):
         if url is None or core_of(url) is not None:
             return False
         if answer.status == 200:
-            if self._reading(answer.headers.get("link"), ask.asked_in) is AS_ASKED:
+            if self._answers.reading(answer.headers.get("link"), ask.asked_in) is AS_ASKED:
                 if len(self._understood) > 256:
                     self._understood.clear()
                 self._understood.add(url)
@@ -243,73 +236,6 @@ class NgsiLdAdapter(Describes):
             self._unresolvable.clear()
         self._unresolvable[url] = asyncio.get_running_loop().time() + _CONTEXT_RETRY_SECONDS
         return True
-
-    async def _read(self, answer: Answer, ask: Ask, ctx: SourceContext) -> Page:
-        total = answer.headers.get("ngsild-results-count")
-        known = int(total) if total is not None and total.isdigit() else None
-        body = answer.body
-        reading = self._reading(answer.headers.get("link"), ask.asked_in)
-        if not ask.retrieve and (reading.url is not None or ask.asked_in is not ask.working):
-            source = await self._spoken(reading, ask)
-            if source is not ask.working:
-                renamed = text_renaming(source, ask.working).apply(body)
-                if renamed is not None:
-                    return Page(raw=renamed[0], heads=renamed[1], total=known)
-        single = ask.retrieve or (len(ask.query.ids) == 1 and body.lstrip()[:1] == b"{")
-        heads = [read_head(body)] if single else read_heads(body)
-        if single and heads[0].id != ask.query.ids[0]:
-            raise BadUpstream("asked for one entity it gives another")
-        embedded = any(head.context for head in heads)
-        if not embedded and ask.asked_in is ask.working:
-            if reading is AS_ASKED:
-                return Page(raw=body, heads=heads, total=known)
-            if reading.unless and not any(term in body for term in reading.unless):
-                return Page(raw=body, heads=heads, total=known)
-            if reading.source is not None and not reading.unless and core_of(ask.asked_in.url or "") is not None:
-                return Page(raw=body, heads=heads, total=known)
-        source = await self._spoken(reading, ask)
-        document = orjson.loads(body)
-        rows: list[dict[str, Any]] = [document] if single else document
-        if embedded:
-            return Page(entities=[await self._own_context(row, source, ask.working) for row in rows], total=known)
-        if source is not ask.working:
-            change = renaming(source, ask.working)
-            rows = [translate(row, change) for row in rows]
-        return Page(entities=rows, total=known)
-
-    async def _spoken(self, reading: Reading, ask: Ask) -> Context:
-        """The context that the answer is in."""
-        return await self._context_of(reading.url) if reading.url is not None else reading.source or ask.asked_in
-
-    def _reading(self, link: str | None, asked_in: Context) -> Reading:
-        key = (link, asked_in)
-        found = self._readings.get(key)
-        if found is None:
-            found = read_link(link, asked_in)
-            if len(self._readings) > 256:
-                self._readings.clear()
-            self._readings[key] = found
-        return found
-
-    async def _own_context(self, row: dict[str, Any], otherwise: Context, working: Context) -> dict[str, Any]:
-        """An entity that may bring its own @context, in the working one."""
-        embedded = row.pop("@context", None)
-        source = otherwise if embedded is None else await self._context_of(embedded)
-        return row if source is working else translate(row, renaming(source, working))
-
-    async def _context_of(self, value: object) -> Context:
-        urls = [value] if isinstance(value, str) else value
-        if not isinstance(urls, list) or not all(isinstance(u, str) for u in urls):
-            raise BadUpstream("its entities carry an inline @context, which is not taken from a platform")
-        own = [u for u in urls if core_of(u) is None]
-        if len(own) > 1:
-            raise BadUpstream("its entities carry several @contexts")
-        if not own:
-            return core_of(urls[0]) or CORE if urls else CORE
-        try:
-            return await self.services.context_of(own[0])
-        except ContextNotAvailable as e:
-            raise BadUpstream(f"its answer is in a @context that can't be had: {e.detail}") from None
 
     # --- evolutions -----------------------------------------------------------------------------------------------
 
@@ -325,15 +251,7 @@ class NgsiLdAdapter(Describes):
 
     async def expanded(self, rows: list[dict[str, Any]], link: str | None) -> list[dict[str, Any]]:
         """Rows of an answer that was asked for in the core context, with names as IRIs."""
-        reading = self._reading(link, CORE)
-        source = await self._context_of(reading.url) if reading.url is not None else reading.source or CORE
-        try:
-            return [
-                expand_entity(row, await self._context_of(row["@context"]) if "@context" in row else source)
-                for row in rows
-            ]
-        except BadRequestData as e:
-            raise BadUpstream(f"its entities can't be read: {e.detail}") from None
+        return await self._answers.expanded(rows, link)
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -372,7 +290,7 @@ class NgsiLdAdapter(Describes):
 
     async def close(self) -> None:
         self._headers.clear()
-        self._readings.clear()
+        self._answers.clear()
 
 
 def _known_types(platform: Platform) -> tuple[str, ...]:
@@ -381,11 +299,3 @@ def _known_types(platform: Platform) -> tuple[str, ...]:
     if covered and None not in covered:
         return tuple(sorted(t for t in covered if t is not None))
     return platform.probe.types if platform.probe is not None else ()
-
-
-def shortened(page: Page, most: int) -> Page:
-    """The first `most` entities of a page."""
-    if page.raw is None or page.heads is None:
-        return msgspec.structs.replace(page, entities=(page.entities or [])[:most])
-    rows = [bytes(row) for row in split_rows(page.raw)[:most]]
-    return msgspec.structs.replace(page, raw=b"[" + b",".join(rows) + b"]", heads=page.heads[:most])
