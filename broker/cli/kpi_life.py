@@ -134,7 +134,7 @@ def versions(context: typer.Context, project: Project, as_json: AsJson = False) 
         table.add_column(session.words(f"kpi.col.{column}"), overflow="fold")
     for one in found:
         k = one.definition
-        agreed = ", ".join(f"{side}: {who['actor']}" for side, who in one.agreed.items())
+        agreed = ", ".join(f"{session.words('kpi.side.' + side)}: {who['actor']}" for side, who in one.agreed.items())
         targets = " / ".join(str(target.year) for target in k.targets)
         state = session.words(f"kpi.state.{one.state.value}")
         by = f"{one.actor} ({one.at:%Y-%m-%d})"
@@ -212,9 +212,8 @@ def _change(actor: str, side: Side, reason: str) -> Change:
 
 def _said(session: Session, one: KpiVersion) -> None:
     state = session.words(f"kpi.state.{one.state.value}")
-    session.say(
-        "kpi.said", "green", kpi=one.definition.id, version=one.version, state=state, sides=", ".join(one.agreed)
-    )
+    sides = ", ".join(session.words(f"kpi.side.{side}") for side in one.agreed)
+    session.say("kpi.said", "green", kpi=one.definition.id, version=one.version, state=state, sides=sides)
     session.note("kpi.digest", "dim", digest=one.digest)
 
 

@@ -147,6 +147,8 @@ KPI_SAID: Table = {
     "kpi.state.negotiated": ("協議中", "negotiated"),
     "kpi.state.agreed": ("確定", "agreed"),
     "kpi.state.withdrawn": ("取下げ", "withdrawn"),
+    "kpi.side.project": ("プロジェクト", "project"),
+    "kpi.side.secretariat": ("事務局", "secretariat"),
     "kpi.said": (
         "{kpi} 第{version}版: {state}(同意: {sides})",
         "{kpi} version {version}: {state} (agreed by: {sides})",

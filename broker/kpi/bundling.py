@@ -139,8 +139,10 @@ class Bundling:
             basis = _with_pack(basis, filings, events, limit)
         since = min(one.year for one in basis.years)
         begin = min(_own(events), _told(events, basis, since))
-        span = await self._span(since, begin, size)
-        basis.corrections.extend(_corrections(events, span[0]))
+        # what was filed is complete with its filing, and can so be under a checkpoint that was witnessed since
+        end = size if filed is None else max(limit + 1, *(one.flows for one in basis.years))
+        span = await self._span(since, begin, end)
+        basis.corrections.extend(_corrections(events, span))
         if filed is not None:
             standing = msgspec.json.decode(filed.body)["ledger"]
         else:
@@ -163,12 +165,12 @@ class Bundling:
             return place
         return await self._store.flows_below(filed.below)
 
-    async def _span(self, year: int, begin: int, size: int) -> Span:
+    async def _span(self, year: int, begin: int, limit: int) -> Span:
         """From the first that is of the year or the project on, since corrections and late flows may stand anywhere."""
         first, end = await Ledger(self._programme.database).range_of(
             datetime.combine(date(year, 4, 1), time(), TOKYO), None
         )
-        return (min(begin, first if first < end else size), size)
+        return (min(begin, first if first < end else limit), limit)
 
 
 def _with_pack(basis: Basis, filings: Sequence[Filed], events: Sequence[NumberedEvent], limit: int) -> Basis:
@@ -243,7 +245,7 @@ def _definitions(events: Sequence[NumberedEvent], limit: int) -> list[Agreed]:
     return sorted(found, key=lambda one: (str(one.definition["id"]), one.version))
 
 
-def _corrections(events: Sequence[NumberedEvent], first: int) -> list[Corrected]:
+def _corrections(events: Sequence[NumberedEvent], span: Span) -> list[Corrected]:
     return [
         Corrected(
             one.seq,
@@ -251,5 +253,5 @@ def _corrections(events: Sequence[NumberedEvent], first: int) -> list[Corrected]
             None if one.body["replacement"] is None else Replacement(**one.body["replacement"]),
         )
         for one in events
-        if one.kind == APPROVED and one.seq >= first
+        if one.kind == APPROVED and span[0] <= one.seq < span[1]
     ]

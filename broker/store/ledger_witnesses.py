@@ -59,7 +59,7 @@ class Witnesses:
             key = next((key for key in witnesses if signature.by(key)), None)
             if key is None or not key.verifies(checkpoint.text, signature.blob):
                 raise Forbidden(
-                    "This is not the cosignature of a witness that is known here; `kakehashi ledger witness add`."
+                    "This is not the cosignature of a witness that is known here; `kakehashi ledger witness-add`."
                 )
             held = await connection.fetchrow(
                 "SELECT root, note FROM ledger_checkpoints WHERE size = $1", checkpoint.size

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from schemas.kpi.achievement import achievement, points
-from schemas.kpi.definition import Kind, KpiDefinition, Scope, Source, Traffic, YearTargets
+from schemas.kpi.definition import Kind, KpiDefinition, Measure, Scope, Source, Traffic, YearTargets
 from schemas.kpi.entry import Entry, entered_value
 from schemas.kpi.fiscal import year_label
 from schemas.kpi.periods import Period, cumulative_of, months_of, quarters_of, year_of
@@ -197,7 +197,7 @@ def _basis(state: KpiState, project: Project, year: int, ledger: Mapping[str, An
         "of": dump(one.of),
         "per": dump(one.per),
         "counted": None if figure is None else {"of": figure.of, "per": figure.per},
-        "query": None if one.of is None else _query(one, one.of, project, year),
+        "query": None if one.of is None or one.of.measure is Measure.ROLLOUTS else _query(one, one.of, project, year),
         "ledger": dict(ledger),
     }
     return basis
@@ -221,7 +221,7 @@ def _query(one: KpiDefinition, source: Source, project: Project, year: int) -> s
         query["cross_area"] = "true"
     if where.traffic is not Traffic.ANY:
         query["batch"] = str(where.traffic is Traffic.BATCH).lower()
-    return "/flows?" + urlencode(query)
+    return "/flows?" + urlencode(query, safe=":/")
 
 
 def score_of(kpis: Sequence[Mapping[str, Any]]) -> dict[str, Decimal]:

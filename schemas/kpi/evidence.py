@@ -39,6 +39,8 @@ from schemas.ledger.verdict import Fault, differences
 
 BASIS = "kpi.json"
 REPORT = "kpi-report.json"
+_WORDING = frozenset({"label", "label_ja", "label_en", "query"})
+"""Of a report's members: how periods are called, and a link to what was counted."""
 _FIRST, _LAST = 2000, 2999
 """Fiscal years."""
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -211,7 +213,7 @@ class Evidence:
         except (BadRequestData, msgspec.MsgspecError, LookupError, TypeError, ValueError, AttributeError) as error:
             yield Fault(BASIS, f"no report can be made of it: {error}")
             return
-        for path, was, now in differences(report, counted, ""):
+        for path, was, now in differences(_figures(report), _figures(counted), ""):
             yield Fault(REPORT, f"{path}: it states {was}, the entries come to {now}")
 
     def _basis_faults(self, told: bytes) -> Iterator[Fault]:
@@ -272,6 +274,13 @@ def _day(text: str) -> date:
         raise ValueError
     except ValueError:
         raise BadRequestData("as_of is no day", field=BASIS) from None
+
+
+def _figures(document: Any) -> Any:
+    """Without the words that later versions of the software may put otherwise."""
+    if isinstance(document, dict):
+        return {name: _figures(value) for name, value in document.items() if name not in _WORDING}
+    return [_figures(value) for value in document] if isinstance(document, list) else document
 
 
 def _stood(told: Any, proven: Proven) -> bool:

@@ -17,7 +17,7 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.platypus import KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import CondPageBreak, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from broker.kpi.report.sheets import Cell, Sheet, heading, language_of, sheets
 from broker.kpi.report.texts import words_of
@@ -27,13 +27,16 @@ FONT = "BIZUDPGothic"
 _FILE = Path(__file__).parent / "fonts" / "BIZUDPGothic-Regular.ttf"
 _BLUE, _PALE, _GREY = colors.HexColor("#1F4E79"), colors.HexColor("#DCE6F1"), colors.HexColor("#808080")
 _WIDTH = landscape(A4)[0] - 24 * mm
+_SHORT = 20
+"""Characters of a cell that is no prose."""
 _SHARES = {
     "sheet.kpis": (5, 7, 12, 3, 3.5, 4, 4, 4, 4, 4, 3, 3, 3.5, 8, 8, 5, 6),
-    "sheet.basis": (6, 7, 2.5, 12, 5, 16, 6, 10, 11),
+    "sheet.basis": (7, 7, 3.5, 12, 5, 16, 6, 10, 11),
     "sheet.quarters": (7, 14, 8, 7, 7, 7, 7),
     "sheet.quality": (10, 20, 5, 7, 7, 7),
     "sheet.projects": (14, 8, 8, 14, 5, 7, 7, 7),
     "sheet.changes": (8, 16, 7, 7, 7),
+    "sheet.pairs": (10, *([7] * 40)),
 }
 
 
@@ -57,7 +60,8 @@ def to_pdf(document: Mapping[str, Any], language: str) -> bytes:
     )
     story: list[Any] = [Paragraph(title, _style(16, _BLUE)), Spacer(0, 3 * mm), _heading(document, words)]
     for sheet in sheets(document, words):
-        story += [Spacer(0, 5 * mm), *_table(sheet, words)]
+        # a heading is followed by some of what it is over
+        story += [Spacer(0, 5 * mm), CondPageBreak(35 * mm), *_table(sheet, words)]
         if sheet.id == "sheet.kpis":
             story += [Spacer(0, 4 * mm), KeepTogether(_achievements(document, words))]
         elif sheet.id == "sheet.months":
@@ -81,10 +85,12 @@ def _register() -> None:
 
 
 @cache
-def _style(size: float, color: Any = colors.black, alignment: int = 0) -> ParagraphStyle:
+def _style(size: float, color: Any = colors.black, alignment: int = 0, hang: bool = False) -> ParagraphStyle:
+    """`hang`: room at the end of lines for a character that may not begin one."""
     return ParagraphStyle(
-        f"s{size}{color}{alignment}", fontName=FONT, fontSize=size, leading=size * 1.3, wordWrap="CJK",
+        f"s{size}{color}{alignment}{hang}", fontName=FONT, fontSize=size, leading=size * 1.3, wordWrap="CJK",
         textColor=color, alignment=alignment,
+        rightIndent=size if hang else 0,
     )  # fmt: skip
 
 
@@ -128,7 +134,7 @@ def _table(sheet: Sheet, words: Words) -> list[Any]:
 
 def _cell(cell: Cell, size: float) -> Paragraph:
     if isinstance(cell, str):
-        return Paragraph(escape(cell), _style(size))
+        return Paragraph(escape(cell), _style(size, hang=len(cell) > _SHORT))
     return Paragraph("" if cell is None else number(cell), _style(size, colors.black, 2))
 
 
@@ -185,6 +191,8 @@ def _trend(title: str, values: list[float | None], months: list[Mapping[str, Any
     chart.categoryAxis.categoryNames = [str(int(m["period"][5:7])) for m in months]
     chart.valueAxis.valueMin = 0
     chart.valueAxis.valueMax = max([value for value in values if value is not None] or [1.0]) or 1.0
+    if chart.valueAxis.valueMax <= 5 and all(value is None or value.is_integer() for value in values):
+        chart.valueAxis.valueStep = 1
     chart.valueAxis.labelTextFormat = lambda shown: number(round(shown, 2))
     chart.categoryAxis.labels.fontName = chart.valueAxis.labels.fontName = FONT
     chart.categoryAxis.labels.fontSize = chart.valueAxis.labels.fontSize = 6

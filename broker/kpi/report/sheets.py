@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from schemas.language import Words
+from schemas.tokyo import BY_AREA
 
 Json = Mapping[str, Any]
 Cell = str | Decimal | int | None
@@ -45,7 +46,7 @@ def heading(document: Json, words: Words) -> list[tuple[str, str]]:
         lines = [
             (words("project"), f"{project[f'name_{side}']}({words('kind.' + project['kind'])})"),
             (words("organisations"), "、".join(project["organisations"])),
-            (words("areas"), "、".join(project["areas"])),
+            (words("areas"), _areas(project["areas"], words)),
             *lines,
             (
                 words("closed"),
@@ -160,8 +161,8 @@ def _projects(document: Json, words: Words) -> Sheet:
     side = language_of(words)
     rows = [
         (
-            p[f"name_{side}"], words("kind." + p["kind"]), "、".join(p["areas"]), k[f"name_{side}"], k[f"unit_{side}"],
-            k["target"], k["actual"], k["achievement"],
+            p[f"name_{side}"], words("kind." + p["kind"]), _areas(p["areas"], words), k[f"name_{side}"],
+            k[f"unit_{side}"], k["target"], k["actual"], k["achievement"],
         )
         for p in document["projects"]
         for k in p["kpis"]
@@ -181,7 +182,14 @@ def _pairs(document: Json, words: Words) -> Sheet:
 
 
 def _named(area: str | None, words: Words) -> str:
-    return words("unknown") if area is None else area
+    if area is None:
+        return words("unknown")
+    place = BY_AREA.get(area)
+    return "・".join(place.names[:3]) if place is not None and language_of(words) == "ja" else area
+
+
+def _areas(areas: Sequence[str], words: Words) -> str:
+    return ("、" if language_of(words) == "ja" else ", ").join(_named(area, words) for area in areas)
 
 
 def _order(area: str | None) -> tuple[bool, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from math import ceil
 from typing import Any
+from unicodedata import east_asian_width
 
 import xlsxwriter
 from xlsxwriter.utility import xl_rowcol_to_cell
@@ -15,8 +17,15 @@ from broker.kpi.report.sheets import KPI_COLUMNS, Cell, Sheet, heading, sheets
 from broker.kpi.report.texts import words_of
 from schemas.language import Words
 
-_WIDE = {"text", "basis", "unmet_reason", "improvement", "remark", "query", "evidence", "digest", "checkpoint", "sign"}
-_NAMES = {"name", "project", "provider", "service", "period"}
+_WIDTHS = {
+    "text": 30, "unmet_reason": 26, "improvement": 26, "query": 34, "evidence": 30, "sign": 36, "project": 28,
+    "digest": 24, "checkpoint": 24, "name": 18, "provider": 20, "service": 20, "basis": 16, "remark": 14, "period": 14,
+    "id": 13, "kind": 14, "areas": 20,
+}  # fmt: skip
+"""In characters; what is not named has 9. So the widest table can be read on A4."""
+_LINE = 12.5
+_DENSER = 1.2
+"""A width is in characters of 11 points; ours have 9."""
 _FONT = "BIZ UDPゴシック"
 
 
@@ -53,6 +62,7 @@ class _Form:
     def add(self, sheet: Sheet) -> None:
         words = self._words
         page = self._book.add_worksheet(words(sheet.id))
+        page.set_row(0, 22)
         page.write_string(0, 0, words("title." + self._document["kind"]) + " — " + words(sheet.id), self._title)
         row = 1
         for name, value in heading(self._document, words):
@@ -66,7 +76,9 @@ class _Form:
         for column, text in enumerate(sheet.heads(words)):
             page.write_string(head, column, text, self._head)
             page.set_column(column, column, _width(sheet.columns[column]))
+        page.set_row(head, _height(sheet, sheet.heads(words)))
         for n, cells in enumerate(sheet.rows):
+            page.set_row(head + 1 + n, _height(sheet, cells))
             for column, cell in enumerate(cells):
                 self._write(page, head + 1 + n, column, cell)
         last = head + len(sheet.rows)
@@ -75,7 +87,7 @@ class _Form:
         elif sheet.id == "sheet.quarters":
             self._quarter_formulas(page, head)
         elif sheet.id == "sheet.months" and sheet.rows:
-            self._chart(page, head, sheet)
+            last = self._chart(page, head, sheet)
         elif sheet.id == "sheet.pairs" and sheet.rows:
             last = self._pair_sums(page, head, sheet)
         page.freeze_panes(head + 1, 2 if len(sheet.columns) > 6 else 1)
@@ -141,11 +153,12 @@ class _Form:
             page.write_formula(total, column, f"=SUM({first}:{last})", self._sum, value)
         return total
 
-    def _chart(self, page: Any, head: int, sheet: Sheet) -> None:
+    def _chart(self, page: Any, head: int, sheet: Sheet) -> int:
+        """Below the table; the last row that they reach."""
         name = self._words(sheet.id)
-        for n, row in enumerate(sheet.rows):
+        told = [(at, row) for at, row in enumerate(sheet.rows, head + 1) if any(cell is not None for cell in row[3:])]
+        for n, (at, row) in enumerate(told):
             chart = self._book.add_chart({"type": "column"})
-            at = head + 1 + n
             chart.add_series(
                 {
                     "name": str(row[1]),
@@ -153,9 +166,13 @@ class _Form:
                     "values": [name, at, 3, at, len(sheet.columns) - 1],
                 }
             )
+            chart.set_title({"name": str(row[1]), "name_font": {"size": 10, "bold": False}})
+            chart.set_x_axis({"num_font": {"size": 7, "rotation": -45}})
+            chart.set_y_axis({"min": 0, "num_font": {"size": 7}})
             chart.set_legend({"none": True})
-            chart.set_size({"width": 420, "height": 220})
-            page.insert_chart(head + 3 + len(sheet.rows) + (n // 3) * 12, (n % 3) * 4, chart)
+            chart.set_size({"width": 335, "height": 220})
+            page.insert_chart(head + 3 + len(sheet.rows) + (n // 3) * 12, (0, 4, 9)[n % 3], chart)
+        return head + 3 + len(sheet.rows) + -(-len(told) // 3) * 12
 
 
 def rate_formula(target: str, actual: str, baseline: str | None) -> str:
@@ -172,4 +189,19 @@ def _shown(value: Decimal | None) -> float | str:
 
 
 def _width(column: str) -> int:
-    return 40 if column in _WIDE else 22 if column in _NAMES else 11
+    return _WIDTHS.get(column, 9)
+
+
+def _height(sheet: Sheet, cells: Sequence[Cell]) -> float:
+    """Of a row, so that nothing of its texts is cut off: spreadsheets don't all find that out by themselves."""
+    lines = [
+        sum(ceil(_reach(line) / (_width(column) * _DENSER)) or 1 for line in cell.split("\n"))
+        for column, cell in zip(sheet.columns, cells, strict=True)
+        if isinstance(cell, str)
+    ]
+    return min(_LINE * max(lines, default=1) + 3, 400.0)
+
+
+def _reach(text: str) -> int:
+    """In characters of the width of a digit; Japanese ones take two."""
+    return sum(2 if east_asian_width(character) in "WFA" else 1 for character in text)

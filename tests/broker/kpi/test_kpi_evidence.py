@@ -172,6 +172,8 @@ async def test_a_changed_figure_is_refused_and_named(office: Office) -> None:
     ):
         assert f"{REPORT}: {name}: it states" in told(report_with(made, add(path, key)))
     assert "score.points: it states" in told(report_with(made, lambda r: r["score"].update(points=99)))
+    words = report_with(made, lambda r: kpi(r, "api-uses")["basis"].update(query="/elsewhere"))
+    assert check(words).faults == [], "a link is no figure"
     assert "quality" in told(report_with(made, lambda r: r.update(quality=[{"sign": "polling"}])))
     assert "kpis: it states" in told(report_with(made, lambda r: r["kpis"].pop()))
     assert "ledger.checkpoint" in told(report_with(made, lambda r: r["ledger"]["checkpoint"].update(size=3)))
