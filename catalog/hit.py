@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from catalog.quality import Findings
 from schemas.dataset import Access, Dataset
 from schemas.flow import Consumer
 
@@ -23,12 +24,14 @@ class Origin:
 
 
 class LinkState(msgspec.Struct, frozen=True, array_like=True):
-    """What is known of a file of a dataset. `place`: of its distribution. `alive` is None where nobody can tell."""
+    """What is known of a file of a dataset. `place`: of its distribution. `alive` is None where nobody can tell;
+    `unreadable` says why what was had is not what it says it is."""
 
     place: int
     alive: bool | None
     checked: datetime
     words: str
+    unreadable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,17 @@ class Hit:
     series: Dataset | None = None
     """The series that it belongs to, if the catalogue has it."""
 
+    duplicate: bool = False
+    """Its own catalogue has another one of its publisher and title."""
+
     @property
-    def broken(self) -> bool:
-        """One of its files can't be had."""
-        return any(link.alive is False for link in self.links)
+    def findings(self) -> Findings:
+        """What its quality is judged by, beside what it says."""
+        return Findings(
+            broken=any(link.alive is False for link in self.links),
+            unreadable=any(link.unreadable for link in self.links),
+            duplicate=self.duplicate,
+        )
 
 
 class AgreementState(StrEnum):

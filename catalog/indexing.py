@@ -113,9 +113,10 @@ def usable(dataset: Dataset, score: int) -> float:
 
 def keys(dataset: Dataset) -> tuple[str, ...]:
     """By which the same dataset is known in another catalogue: the portal's own id, where its files lie, title and
-    publisher. Live data is nobody's copy."""
+    publisher. Live data is the same only if its platform is registered twice."""
     if dataset.live is not None:
-        return ()
+        origin = dataset.live.origin
+        return (f"l:{_short(f'{origin} {dataset.identifier}')}",) if origin else ()
     found: dict[str, None] = {}
     for text in (dataset.name, dataset.identifier):
         if _PORTAL_ID.fullmatch(text):

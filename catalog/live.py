@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -45,6 +46,7 @@ def live_dataset(platform: Platform, type_iri: str, live: Live | None, *, health
         healthy=healthy and not seen.problem,
         problem=problem or seen.problem,
         seen=seen.seen,
+        origin=_origin(platform),
     )
     licence = _licence(platform)
     shown = ", ".join(column.name for column in seen.attributes[:30])
@@ -155,6 +157,14 @@ def _column(name: str, attribute: Mapping[str, Any]) -> Column:
         example = str(value).lower()
     kind, unit = loose.line(attribute.get("type"), 40), loose.line(attribute.get("unitCode"), 20)
     return Column(loose.line(name, 200), kind, unit, example)
+
+
+def _origin(platform: Platform) -> str:
+    """Endpoint and tenant tell a platform, and the area what of it is registered; the local store is only one."""
+    if not platform.endpoint:
+        return ""
+    told = (platform.endpoint.rstrip("/"), platform.tenant or "", platform.area or "", sorted(platform.options.items()))
+    return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
 
 
 def _extent(platform: Platform, live: Live) -> BBox | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from schemas.dataset import Access, Dataset, Quality
@@ -14,12 +15,15 @@ WORDS: dict[str, tuple[int, str, str]] = {
     "broken_link": (25, "ファイルを取得できない", "A file can't be had."),
     "no_licence": (25, "ライセンスの記載がない", "No licence is told."),
     "empty": (20, "データが0件", "It holds no entities."),
+    "unreadable": (15, "ファイルの中身を読み取れない", "A file can't be read as what it says it is."),
     "late": (15, "更新頻度どおりに更新されていない", "It was not updated as often as it promises."),
     "closed_licence": (10, "オープンなライセンスではない", "Its licence is not an open one."),
     "not_machine_readable": (10, "機械判読できる形式がない", "No format that programs can read."),
+    "no_schema": (10, "属性がわからない", "What its entities hold could not be seen."),
     "no_description": (10, "説明がない", "It has no description."),
     "outside_tokyo": (10, "範囲が東京都の外にある", "Its extent lies outside Tokyo."),
     "no_contact": (5, "問い合わせ先がない", "Nobody to ask is named."),
+    "duplicate": (5, "同じカタログに同じ公開者・題名のものがある", "Its catalogue has another one of its title."),
     "no_keywords": (5, "キーワードや分野がない", "It has neither keywords nor a theme."),
     "no_date": (5, "更新日がない", "When it was changed is not told."),
     "no_publisher": (5, "公開者がわからない", "Who publishes it is not told."),
@@ -56,10 +60,24 @@ _PERIODS = (
 """Part of the word → days after which an update is missed; 0: it promises nothing."""
 
 
-def quality(dataset: Dataset, today: date, *, broken: bool = False) -> Quality:
-    """0 to 100; reasons in order of their weight. `broken`: one of its files could not be had."""
-    found = [code for code in WORDS if (broken if code == "broken_link" else _fault(code, dataset, today))]
-    return Quality(max(0, 100 - sum(WORDS[code][0] for code in found)), tuple(found))
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is known of a dataset beside what it says: one of its files can't be had, one can't be read, and its own
+    catalogue has another dataset of its publisher and title."""
+
+    broken: bool = False
+    unreadable: bool = False
+    duplicate: bool = False
+
+
+NOTHING = Findings()
+
+
+def quality(dataset: Dataset, today: date, found: Findings = NOTHING) -> Quality:
+    """0 to 100; reasons in order of their weight."""
+    seen = {"broken_link": found.broken, "unreadable": found.unreadable, "duplicate": found.duplicate}
+    reasons = [code for code in WORDS if (seen[code] if code in seen else _fault(code, dataset, today))]
+    return Quality(max(0, 100 - sum(WORDS[code][0] for code in reasons)), tuple(reasons))
 
 
 def _fault(code: str, dataset: Dataset, today: date) -> bool:
@@ -71,6 +89,8 @@ def _fault(code: str, dataset: Dataset, today: date) -> bool:
             return live is not None and not live.healthy
         case "empty":
             return live is not None and live.count == 0
+        case "no_schema":
+            return live is not None and bool(live.seen and live.count) and not live.attributes
         case "no_licence":
             return not dataset.licence.known
         case "closed_licence":

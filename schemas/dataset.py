@@ -104,6 +104,8 @@ class Live(msgspec.Struct, frozen=True, omit_defaults=True):
     healthy: bool = True
     problem: str = ""
     seen: str = ""
+    origin: str = ""
+    """A digest of where it is asked: the same for two registrations of one platform."""
 
 
 class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):

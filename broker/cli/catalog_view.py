@@ -119,7 +119,7 @@ def show_hits(session: Session, found: Found, *, as_json: bool) -> None:
             cell(mark + dataset.title),
             cell(dataset.publisher.name),
             few(dataset.formats),
-            cell(quality(dataset, today, broken=hit.broken).score),
+            cell(quality(dataset, today, hit.findings).score),
             few(list(dict.fromkeys(origin.source for origin in hit.origins))),
             cell(dataset.id),
         )
@@ -136,7 +136,7 @@ def show_dataset(session: Session, hit: Hit, *, as_json: bool) -> None:
     table = Table(show_header=False, title=clean(dataset.title))
     table.add_column(style="cyan")
     table.add_column(overflow="fold")
-    judged = quality(dataset, today, broken=hit.broken)
+    judged = quality(dataset, today, hit.findings)
     facts = {
         "id": dataset.id,
         "description": dataset.description[:1000],

@@ -154,6 +154,11 @@ class Downloads:
             await self._settler.settle([flow])
         return b"".join(parts)[:most], whole, flow
 
+    async def read(self, dataset: Dataset, place: int, problem: str | None) -> None:
+        """Note whether a file could be read: it is part of the dataset's quality."""
+        with contextlib.suppress(StoreUnavailable):
+            await self._catalogue.links.read(dataset.id, place, problem)
+
     async def _begin(self, dataset: Dataset, place: int, one: Distribution) -> Streamed:
         """Whether it could be had is noted: it is part of the dataset's quality."""
         links = self._catalogue.links

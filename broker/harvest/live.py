@@ -86,6 +86,9 @@ class LiveDatasets:
         gone = [id_ for id_ in known if id_ not in there]
         if rows or gone:
             await self._store.put(rows, digests, gone)
+            if gone or any(row.id not in known for row in rows):
+                # a platform that is registered twice is one
+                await self._store.cluster()
 
     async def sample(self) -> bool:
         """Look into some of those whose turn it is; whether there were any."""

@@ -9,13 +9,18 @@ import asyncpg
 
 from broker.store.database import Database
 from catalog.indexing import usable
-from catalog.quality import quality
+from catalog.quality import Findings, quality
 from schemas.dataset import decode
 
 _BATCH = 500
-_READ = """
-SELECT d.id, d.document, d.score, EXISTS (SELECT FROM catalog_links l WHERE l.dataset = d.id AND NOT l.alive) AS broken
-FROM catalog_datasets d"""
+DUPLICATE = """EXISTS (SELECT FROM catalog_datasets o WHERE o.source = d.source AND o.id <> d.id
+    AND o.keys && ARRAY(SELECT key FROM unnest(d.keys) AS k (key) WHERE key LIKE 't:%'))"""
+"""The catalogue of `catalog_datasets d` has another one of its publisher and title (`catalog.indexing.keys`)."""
+_READ = f"""
+SELECT d.id, d.document, d.score, EXISTS (SELECT FROM catalog_links l WHERE l.dataset = d.id AND NOT l.alive) AS broken,
+    EXISTS (SELECT FROM catalog_links l WHERE l.dataset = d.id AND l.unreadable IS NOT NULL) AS unreadable,
+    {DUPLICATE} AS duplicate
+FROM catalog_datasets d"""  # noqa: S608
 _WRITE = """
 UPDATE catalog_datasets d SET score = g.score, usable = g.usable
 FROM unnest($1::text[], $2::smallint[], $3::real[]) AS g (id, score, usable)
@@ -53,7 +58,7 @@ async def _judge(connection: asyncpg.Connection, rows: Sequence[asyncpg.Record],
     other: list[tuple[str, int, float]] = []
     for row in rows:
         dataset = decode(row["document"])
-        score = quality(dataset, today, broken=row["broken"]).score
+        score = quality(dataset, today, Findings(row["broken"], row["unreadable"], row["duplicate"])).score
         if score != row["score"]:
             other.append((row["id"], score, usable(dataset, score)))
     if other:

@@ -32,7 +32,7 @@ _ENTER = f"""
 INSERT INTO catalog_links AS l (dataset, place, url, host, format, due)
 SELECT dataset, place, url, host, format, CASE WHEN wanted THEN now() ELSE 'infinity' END
 FROM {_GIVEN} AS g (dataset, place, url, host, format, wanted)
-ON CONFLICT (dataset, place) DO UPDATE SET host = excluded.host, format = excluded.format,
+ON CONFLICT (dataset, place) DO UPDATE SET host = excluded.host, format = excluded.format, unreadable = NULL,
     due = CASE WHEN 'infinity' IN (excluded.due, l.due) OR NOT l.alive THEN excluded.due ELSE l.due END"""  # noqa: S608
 _CLAIM = """
 UPDATE catalog_hosts h SET lease_owner = $1, lease_until = now() + $2::interval WHERE h.host IN (
@@ -64,6 +64,9 @@ ON CONFLICT (dataset, place) DO UPDATE SET url = excluded.url, alive = excluded.
     words = excluded.words, failures = excluded.failures,
     due = CASE WHEN l.due = 'infinity' THEN l.due WHEN $4 THEN now() + interval '30 days'
         ELSE now() + interval '1 day' END"""
+_READ = """
+UPDATE catalog_links SET unreadable = $3 WHERE dataset = $1 AND place = $2 AND unreadable IS DISTINCT FROM $3
+RETURNING true"""
 _BROKEN = """
 SELECT d.id, d.source, d.document::json ->> 'title' AS title, l.place, l.url, l.words, l.checked_at,
     count(*) OVER () AS total
@@ -115,6 +118,13 @@ class CatalogLinks:
     async def alive(self, dataset: str, place: int, url: str) -> None:
         """Somebody had it."""
         await self._used(dataset, place, url, alive=True, words="")
+
+    async def read(self, dataset: str, place: int, problem: str | None) -> None:
+        """Somebody looked into it; `problem`: why it can't be read as what it says it is."""
+        async with self._database.transaction() as connection:
+            told = problem[:500] if problem and storable(problem) else None
+            if await connection.fetchval(_READ, dataset, place, told):
+                await rejudge(connection, [dataset], datetime.now(UTC).date())
 
     async def _used(self, dataset: str, place: int, url: str, *, alive: bool, words: str) -> None:
         async with self._database.transaction() as connection:

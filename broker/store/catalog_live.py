@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import msgspec
 
+from broker.store.catalog_clusters import recluster
 from broker.store.catalog_rows import UPSERT, payload
 from broker.store.database import Database
 from catalog.indexing import DatasetRow
@@ -74,6 +75,10 @@ class CatalogLive:
             if gone:
                 await connection.execute(_GONE, list(gone))
                 await connection.execute("DELETE FROM catalog_live WHERE id = ANY($1::text[])", list(gone))
+
+    async def cluster(self) -> None:
+        """Find out anew what is the same."""
+        await recluster(self._database)
 
     async def facts(self) -> dict[str, Facts]:
         """What was sampled, by id."""

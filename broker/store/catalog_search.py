@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from broker.store.catalog_judged import DUPLICATE
 from broker.store.database import Database
 from broker.store.text import storable
 from catalog.hit import Hit, LinkState, Origin
@@ -312,8 +313,9 @@ async def _hits(connection: asyncpg.Connection, rows: Sequence[asyncpg.Record]) 
     if not rows:
         return []
     told = await connection.fetch(
-        "SELECT d.id, d.document, d.changed_at, d.cluster,"
-        " (SELECT json_agg(json_build_array(place, alive, checked_at AT TIME ZONE 'UTC', words) ORDER BY place)::text"
+        f"SELECT d.id, d.document, d.changed_at, d.cluster, {DUPLICATE} AS duplicate,"  # noqa: S608
+        " (SELECT json_agg(json_build_array(place, alive, checked_at AT TIME ZONE 'UTC', words, unreadable)"
+        " ORDER BY place)::text"
         " FROM catalog_links l WHERE l.dataset = d.id AND checked_at IS NOT NULL) AS links,"
         " o.ids, o.sources, o.identifiers"
         " FROM catalog_datasets d JOIN LATERAL (SELECT array_agg(id ORDER BY id) AS ids,"
@@ -352,4 +354,12 @@ def _hit(row: asyncpg.Record, score: float) -> Hit:
     origins.sort(key=lambda origin: origin.id != row["id"])
     changed = row["changed_at"].isoformat(timespec="seconds").replace("+00:00", "Z")
     links = _links.decode(row["links"]) if row["links"] else ()
-    return Hit(decode(row["document"]), round(score, 3), tuple(origins), changed, links, row["cluster"])
+    return Hit(
+        decode(row["document"]),
+        round(score, 3),
+        tuple(origins),
+        changed,
+        links,
+        row["cluster"],
+        duplicate=row["duplicate"],
+    )

@@ -31,12 +31,14 @@ def shown(hit: Hit, base: str, state: AgreementState, today: date) -> dict[str, 
     """With absolute addresses, its quality with reasons in words, its origins and whether it may be used."""
     dataset = hit.dataset
     made: dict[str, Any] = {"id": dataset.id, **msgspec.to_builtins(dataset)}
-    judged = quality(dataset, today, broken=hit.broken)
+    judged = quality(dataset, today, hit.findings)
     made["distributions"] = [_distribution(dataset, d, n, base) for n, d in enumerate(dataset.distributions)]
     for link in hit.links:
         if link.place < len(made["distributions"]):
             checked = link.checked.isoformat(timespec="seconds") + "Z"
             made["distributions"][link.place]["link"] = {"alive": link.alive, "checked": checked, "words": link.words}
+            if link.unreadable:
+                made["distributions"][link.place]["link"]["unreadable"] = link.unreadable
     made["quality"] = {
         "score": judged.score,
         "reasons": [{"code": code, "ja": WORDS[code][1], "en": WORDS[code][2]} for code in judged.reasons],
@@ -46,6 +48,8 @@ def shown(hit: Hit, base: str, state: AgreementState, today: date) -> dict[str, 
     made["url"] = address(dataset, base)
     made["score"] = hit.score
     live = made.get("live")
+    if live:
+        live.pop("origin", None)
     if live and state not in (AgreementState.NOT_NEEDED, AgreementState.AGREED):
         # values are data: whoever may not read it is not shown examples of it
         live["attributes"] = [{k: v for k, v in a.items() if k != "example"} for a in live.get("attributes", ())]

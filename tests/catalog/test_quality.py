@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from catalog.quality import WORDS, promised_days, quality
+from catalog.quality import WORDS, Findings, promised_days, quality
 from schemas.dataset import Access, Agent, Dataset, Distribution, Licence, Live
 
 TODAY = date(2026, 11, 1)
@@ -49,6 +49,7 @@ def test_nothing_is_missing() -> None:
         ("no_publisher", {"publisher": Agent()}),
         ("unhealthy", {"live": Live("p", healthy=False, count=3)}),
         ("empty", {"live": Live("p", count=0)}),
+        ("no_schema", {"live": Live("p", count=3, seen="2026-11-01T00:00:00Z")}),
     ],
 )
 def test_each_fault_costs_what_it_says(reason: str, changes: dict[str, Any]) -> None:
@@ -64,8 +65,18 @@ def test_promises(said: str, days: int) -> None:
     assert promised_days(said) == days
 
 
-def test_a_file_that_could_not_be_had() -> None:
-    assert quality(GOOD, TODAY, broken=True).reasons == ("broken_link",)
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (Findings(broken=True), "broken_link"),
+        (Findings(unreadable=True), "unreadable"),
+        (Findings(duplicate=True), "duplicate"),
+    ],
+)
+def test_what_was_found_out(found: Findings, reason: str) -> None:
+    judged = quality(GOOD, TODAY, found)
+    assert judged.reasons == (reason,)
+    assert judged.score == 100 - WORDS[reason][0]
 
 
 def test_it_never_goes_below_nothing() -> None:

@@ -49,6 +49,7 @@ FILES: dict[str, tuple[str, bytes]] = {
         b'{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"name":"A"},'
         b'"geometry":{"type":"Point","coordinates":[139.7,35.6]}}]}',
     ),
+    "/broken.xlsx": ("application/vnd.ms-excel", b"PK\x03\x04broken"),
     "/page.html": ("text/html", b"<!DOCTYPE html><script>alert(1)</script>"),
     "/a.pdf": ("application/pdf", b"%PDF-1.7"),
     "/big.csv": ("text/csv", b"a,b\n" + b"1,2\n" * 1_000_000),
@@ -309,6 +310,15 @@ def test_a_file_that_can_not_be_had_costs_quality_until_it_is_there_again(catalo
         assert "broken_link" in reasons
     links = run(fetch_rows(catalogue.settings.database_url, "SELECT place FROM catalog_links WHERE NOT alive"))
     assert place not in {row["place"] for row in links}
+
+
+def test_a_file_that_can_not_be_read_costs_quality(catalogue: Gateway) -> None:
+    assert fetch(catalogue, "/broken.xlsx", "preview").status_code == 502
+    shown = catalogue.client.get(f"/catalog/datasets/{named(catalogue)['id']}").json()
+    assert "unreadable" in {reason["code"] for reason in shown["quality"]["reasons"]}
+    told = shown["distributions"][PLACES.index("/broken.xlsx")]["link"]
+    assert told["alive"]
+    assert "archive" in told["unreadable"]
 
 
 def test_what_is_by_agreement_is_not_given_without_one(catalogue: Gateway, key: str) -> None:

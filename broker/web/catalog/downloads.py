@@ -19,7 +19,7 @@ from broker.identity.callers import Caller
 from broker.web.catalog.desk import SERVICE, Desk
 from broker.web.catalog.questions import number
 from catalog.preview import preview
-from schemas.errors import NotFound
+from schemas.errors import BadUpstream, NotFound
 from schemas.flow import uuid7
 
 _PREVIEWED = 8 * 1024 * 1024
@@ -81,7 +81,12 @@ def routes(desk: Desk, downloads: Downloads, rights: ByRights) -> APIRouter:
         data, whole, flow = await downloads.head(
             hit.dataset, _place(place), _envelope(request, caller), rights.to_fetch(caller, hit.dataset), _PREVIEWED
         )
-        found = await asyncio.to_thread(preview, data, whole=whole, rows=most)
+        try:
+            found = await asyncio.to_thread(preview, data, whole=whole, rows=most)
+        except BadUpstream as e:
+            await downloads.read(hit.dataset, _place(place), e.detail)
+            raise
+        await downloads.read(hit.dataset, _place(place), None)
         body = {
             "format": found.format,
             "encoding": found.encoding,

@@ -130,7 +130,10 @@ async def test_files_are_looked_for_and_what_is_broken_costs_quality(
     files.status = {"/gone.csv": 404, "/shy.csv": 200}
     files.head = {"/shy.csv": 405}
     paths = ("there", "gone", "shy", "page", "moved", "out")
-    good, bad = dataset(f"{server.url}/there.csv"), dataset(*(f"{server.url}/{p}.csv" for p in paths), identifier="2")
+    good, bad = (
+        dataset(f"{server.url}/there.csv"),
+        dataset(*(f"{server.url}/{p}.csv" for p in paths), identifier="2", title="公園"),
+    )
     await put(database, good, bad)
     assert await scores(database) == [100, 100]
     # the file that both have is asked for once
@@ -141,7 +144,7 @@ async def test_files_are_looked_for_and_what_is_broken_costs_quality(
     assert "404" in states[1].words
     assert "web page" in states[3].words
     assert all(s.checked for s in states)
-    assert not (await hit(database, good)).broken
+    assert not (await hit(database, good)).findings.broken
     assert await scores(database) == [100, 75]
     # nothing is due any more
     assert await crawl(checker) == (0, 0)
@@ -158,10 +161,10 @@ async def test_a_fault_that_may_pass_counts_when_it_stays(
     one = dataset(f"{server.url}/a.csv")
     await put(database, one)
     assert await crawl(checker) == (1, 0)
-    assert not (await hit(database, one)).broken
+    assert not (await hit(database, one)).findings.broken
     await again(database)
     assert await crawl(checker) == (1, 1)
-    assert (await hit(database, one)).broken
+    assert (await hit(database, one)).findings.broken
     assert await scores(database) == [75]
 
 
@@ -231,9 +234,9 @@ async def test_what_is_by_agreement_is_told_by_its_users_only(
     await put(database, one)
     assert await crawl(checker) == (0, 0)
     await links.failed(one.id, 0, f"{server.url}/there.csv", "no answer")
-    assert (await hit(database, one)).broken
+    assert (await hit(database, one)).findings.broken
     await links.alive(one.id, 0, f"{server.url}/there.csv")
-    assert not (await hit(database, one)).broken
+    assert not (await hit(database, one)).findings.broken
     await again(database)
     assert await crawl(checker) == (0, 0)
     assert files.asked == []
@@ -246,3 +249,21 @@ async def test_quality_is_judged_anew_once_a_day(database: Database) -> None:
     assert await rejudge_daily(database) == 1
     assert (await scores(database))[0] > 3
     assert await rejudge_daily(database) is None
+
+
+async def test_two_of_one_title_in_one_catalogue_and_files_that_can_not_be_read(
+    database: Database, links: CatalogLinks
+) -> None:
+    one, two = dataset("https://x.example/a.csv"), dataset("https://x.example/b.csv", identifier="2")
+    elsewhere = dataset("https://x.example/c.csv", source="national", identifier="3")
+    await put(database, one, two, elsewhere)
+    await links.fill()
+    assert await scores(database) == [95, 95, 100]
+    assert (await hit(database, one)).duplicate
+    assert not (await hit(database, elsewhere)).duplicate
+    await links.alive(elsewhere.id, 0, "https://x.example/c.csv")
+    await links.read(elsewhere.id, 0, "the CSV can't be read")
+    assert (await hit(database, elsewhere)).findings.unreadable
+    assert await scores(database) == [95, 95, 85]
+    await links.read(elsewhere.id, 0, None)
+    assert await scores(database) == [95, 95, 100]

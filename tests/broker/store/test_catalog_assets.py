@@ -55,3 +55,16 @@ async def test_assets_are_usable_and_counted_once(database: Database) -> None:
     assert all(a.score >= USABLE for a in await assets.usable())
     assert (await assets.counted(0)).poor == 0
     assert await assets.usable(101) == []
+
+
+async def test_a_platform_that_is_registered_twice_is_one_asset(database: Database) -> None:
+    def registered(name: str, **changes: str) -> Dataset:
+        given = {"endpoint": "https://platform.example/v2", "area": "toyosu", **changes}
+        place = Platform(name, "ngsi_v2", given["endpoint"], area=given["area"], organisation="豊洲", open_data=True)
+        return live_dataset(place, "urn:t:A", Live(name, types=("urn:t:A",), count=5), healthy=True)
+
+    await put(database, registered("a"), registered("b", endpoint="https://platform.example/v2/"))
+    assert (await CatalogAssets(database).counted()).duplicates == 1
+    await put(database, registered("c", area="takeshiba"), registered("d", endpoint="https://other.example"))
+    counts = await CatalogAssets(database).counted()
+    assert (counts.live, counts.duplicates) == (3, 1)
