@@ -15,7 +15,7 @@ import orjson
 from broker.store import entity_types
 from broker.store.database import Database
 from broker.store.entity_expiry import without_expired
-from broker.store.entity_lanes import Keyed, Lanes, Place, keyed, write_keys
+from broker.store.entity_lanes import Keyed, Lanes, Place, Stored, changed, write_keys
 from broker.store.entity_rows import Entity, Row, make_row, types_of
 from broker.store.entity_write import delete_rows, store_rows
 from broker.store.text import require_key, storable
@@ -119,10 +119,9 @@ async def _attempt(
             return outcomes
         keys = await _keys(connection, lanes, tenant, states, rows, now)
         async with connection.transaction():
-            await _write(connection, tenant, states, rows, now)
+            await _write(connection, tenant, states, rows, keys, now)
             for record in recorders:
                 await record(connection, tenant, steps)
-            await write_keys(connection, *keys)
     return outcomes
 
 
@@ -170,18 +169,16 @@ async def _keys(
     now: datetime,
 ) -> tuple[list[Place], list[Place]]:
     """The keys that go and those that come."""
-    before: set[Keyed] = set()
-    after: set[Keyed] = set()
+    removed: list[Keyed] = []
+    added: list[Keyed] = []
     for name, state in states.items():
         if state.touched:
-            if state.stored is not None and state.times is not None:
-                before |= keyed(name, state.stored, *state.times)
-            if name in rows:
-                after |= keyed(name, rows[name].entity, state.created_at or now, now)
-    return (
-        await lanes.places(connection, tenant, before - after),
-        await lanes.places(connection, tenant, after - before),
-    )
+            before = None if state.stored is None or state.times is None else Stored(state.stored, *state.times)
+            after = Stored(rows[name].entity, state.created_at or now, now) if name in rows else None
+            gone, come = changed(before, after)
+            removed += gone
+            added += come
+    return await lanes.places(connection, tenant, removed), await lanes.places(connection, tenant, added)
 
 
 async def _write(
@@ -189,6 +186,7 @@ async def _write(
     tenant: str,
     states: dict[str, _State],
     rows: dict[str, Row],
+    keys: tuple[list[Place], list[Place]],
     now: datetime,
 ) -> None:
     touched = sorted(name for name, state in states.items() if state.touched)
@@ -204,6 +202,7 @@ async def _write(
         fresh = await store_rows(connection, tenant, kept, born, now, known)
         if fresh != {row.id for row in kept} - set(known):
             raise Raced
+    await write_keys(connection, *keys)
     gained, lost = set[str](), set[str]()
     for name in touched:
         new = set(rows[name].types) if name in rows else set[str]()

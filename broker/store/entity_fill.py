@@ -9,12 +9,12 @@ import asyncpg
 import orjson
 import structlog
 
-from broker.store.entity_lanes import Keyed, Lanes, keyed
+from broker.store.entity_lanes import Lanes, keyed
 from schemas.ngsi_ld.sort_key import SCHEME
 
 _BATCH: Final = 2000
 _log = structlog.get_logger(__name__)
-_Row: TypeAlias = tuple[str, str, str, datetime, datetime]
+_Row: TypeAlias = tuple[str, str, datetime, datetime]
 
 
 async def keyed_already(connection: asyncpg.Connection) -> bool:
@@ -47,7 +47,7 @@ async def fill(connection: asyncpg.Connection) -> None:
 async def _copy(connection: asyncpg.Connection) -> None:
     lanes = Lanes()
     rows = connection.cursor(
-        "SELECT tenant, id, entity, created_at, modified_at FROM entities ORDER BY tenant, id", prefetch=_BATCH
+        "SELECT tenant, entity, created_at, modified_at FROM entities ORDER BY tenant, id", prefetch=_BATCH
     )
     batch: list[_Row] = []
     async for row in rows:
@@ -61,8 +61,6 @@ async def _copy(connection: asyncpg.Connection) -> None:
 
 async def _enter(connection: asyncpg.Connection, lanes: Lanes, batch: list[_Row]) -> None:
     """Rows of one tenant."""
-    found: set[Keyed] = set()
-    for _, name, text, created_at, modified_at in batch:
-        found |= keyed(name, orjson.loads(text), created_at, modified_at)
+    found = [keyed(orjson.loads(text), created_at, modified_at) for _, text, created_at, modified_at in batch]
     places = await lanes.places(connection, batch[0][0], found)
     await connection.copy_records_to_table("entity_values", records=places, columns=("lane", "key", "id"))

@@ -8,7 +8,7 @@ instances, and of what compound values are made of. So whatever a comparison of 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -52,14 +52,16 @@ def place_of(tenant: str, path: str) -> bytes:
     return hashlib.blake2b(f"{tenant}\0{path}".encode(), digest_size=16).digest()
 
 
-def keys_of(entity: Mapping[str, Any], created_at: datetime, modified_at: datetime) -> set[Key]:
-    """All keys of a stored entity."""
+def keys_of(
+    entity: Mapping[str, Any], created_at: datetime, modified_at: datetime, *, apart_from: Collection[str] = ()
+) -> set[Key]:
+    """All keys of a stored entity, those of some of its members left out."""
     found = {Key("createdAt", False, plain_key(created_at)), Key("modifiedAt", False, plain_key(modified_at))}
-    scopes = entity.get("scope")
+    scopes = None if "scope" in apart_from else entity.get("scope")
     texts = scopes if isinstance(scopes, list) else [scopes]
     _add_sides(found, "scope", {scope_key(text) for text in texts if isinstance(text, str)})
     for name, member in entity.items():
-        if name not in ENTITY_MEMBERS:
+        if name not in ENTITY_MEMBERS and name not in apart_from:
             _add(found, name, member, 1, main=True)
     return found
 

@@ -7,6 +7,7 @@ several types are in the lanes of the type "". Lanes are numbered once and stay,
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
@@ -24,8 +25,6 @@ _REMEMBERED: Final = 100_000
 _Lane: TypeAlias = tuple[str, str, str, int]
 Place: TypeAlias = tuple[int, bytes, str]
 """A row of the table: lane, key, id."""
-Keyed: TypeAlias = tuple[str, str, Key]
-"""Id and kind of an entity, and one of its keys."""
 
 _MAKE = """
 INSERT INTO entity_lanes (place, kind, role, tenant, path)
@@ -33,12 +32,22 @@ SELECT * FROM unnest($1::bytea[], $2::text[], $3::int[], $4::text[], $5::text[])
 _FIND = """
 SELECT l.lane FROM unnest($1::bytea[], $2::text[], $3::int[]) WITH ORDINALITY AS given (place, kind, role, n)
 JOIN entity_lanes l USING (place, kind, role) ORDER BY n"""
-_REMOVE = """
-DELETE FROM entity_values v USING unnest($1::int[], $2::bytea[], $3::text[]) AS given (lane, key, id)
-WHERE v.lane = given.lane AND v.key = given.key AND v.id = given.id"""
-_ADD = """
-INSERT INTO entity_values (lane, key, id) SELECT * FROM unnest($1::int[], $2::bytea[], $3::text[])
+_WRITE = """
+WITH removed AS (
+    DELETE FROM entity_values v USING unnest($1::int[], $2::bytea[], $3::text[]) AS given (lane, key, id)
+    WHERE v.lane = given.lane AND v.key = given.key AND v.id = given.id
+)
+INSERT INTO entity_values (lane, key, id) SELECT * FROM unnest($4::int[], $5::bytea[], $6::text[])
 ON CONFLICT DO NOTHING"""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """Keys of one entity. `kind`: its type as lanes have it."""
+
+    id: str
+    kind: str
+    keys: Collection[Key]
 
 
 class Lanes:
@@ -47,18 +56,17 @@ class Lanes:
     def __init__(self) -> None:
         self._known: dict[_Lane, int] = {}
 
-    async def places(self, connection: asyncpg.Connection, tenant: str, keyed: Collection[Keyed]) -> list[Place]:
-        """The rows of (id, kind, key), sorted. Lanes that are not there yet are made and committed: call it outside of
-        any transaction that may be rolled back."""
+    async def places(self, connection: asyncpg.Connection, tenant: str, keyed: Iterable[Keyed]) -> list[Place]:
+        """Their rows, sorted. Lanes that are not there yet are made and committed: call it outside of any transaction
+        that may be rolled back."""
         if len(self._known) > _REMEMBERED:
             self._known.clear()
-        lanes = [(tenant, kind, key.path, _role(key)) for _, kind, key in keyed]
-        missing = {lane for lane in lanes if lane not in self._known}
+        known = self._known
+        wanted = [((tenant, one.kind, key.path, _role(key)), key.key, one.id) for one in keyed for key in one.keys]
+        missing = {lane for lane, _, _ in wanted if lane not in known}
         if missing:
             await self._make(connection, missing)
-        known = self._known
-        rows = zip(lanes, keyed, strict=True)
-        return sorted((known[lane], key.key, name) for lane, (name, _, key) in rows if not key.unkeyed)
+        return sorted((known[lane], key, name) for lane, key, name in wanted if lane[3] != UNKEYED)
 
     async def _make(self, connection: asyncpg.Connection, missing: Iterable[_Lane]) -> None:
         # One order for everyone, so that nobody waits in a circle.
@@ -70,10 +78,35 @@ class Lanes:
             self._known[tenant, kind, path, role] = row[0]
 
 
-def keyed(name: str, entity: Mapping[str, Any], created_at: datetime, modified_at: datetime) -> set[Keyed]:
-    """Id, kind and key of all that a stored entity has."""
-    kind = kind_of(types_of(entity))
-    return {(name, kind, key) for key in keys_of(entity, created_at, modified_at)}
+def keyed(entity: Mapping[str, Any], created_at: datetime, modified_at: datetime) -> Keyed:
+    """All that a stored entity has."""
+    return Keyed(entity["id"], kind_of(types_of(entity)), keys_of(entity, created_at, modified_at))
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An entity as it is stored, createdAt and modifiedAt."""
+
+    entity: Mapping[str, Any]
+    created_at: datetime
+    modified_at: datetime
+
+
+def changed(before: Stored | None, after: Stored | None) -> tuple[list[Keyed], list[Keyed]]:
+    """Of one entity the keys that go, and those that come. Members that are the same object are not looked at."""
+    if before is not None and after is not None:
+        kinds = kind_of(types_of(before.entity)), kind_of(types_of(after.entity))
+        if kinds[0] == kinds[1]:
+            same = {name for name, member in after.entity.items() if before.entity.get(name) is member}
+            old = keys_of(before.entity, before.created_at, before.modified_at, apart_from=same)
+            new = keys_of(after.entity, after.created_at, after.modified_at, apart_from=same)
+            name = after.entity["id"]
+            return [Keyed(name, kinds[0], old - new)], [Keyed(name, kinds[0], new - old)]
+    return _all(before), _all(after)
+
+
+def _all(one: Stored | None) -> list[Keyed]:
+    return [] if one is None else [keyed(one.entity, one.created_at, one.modified_at)]
 
 
 def kind_of(types: Sequence[str]) -> str:
@@ -83,10 +116,12 @@ def kind_of(types: Sequence[str]) -> str:
 
 async def write_keys(connection: asyncpg.Connection, removed: Sequence[Place], added: Sequence[Place]) -> None:
     """The caller holds the rows of the entities."""
-    if removed:
-        await connection.execute(_REMOVE, *map(list, zip(*removed, strict=True)))
-    if added:
-        await connection.execute(_ADD, *map(list, zip(*added, strict=True)))
+    if removed or added:
+        await connection.execute(_WRITE, *_columns(removed), *_columns(added))
+
+
+def _columns(places: Sequence[Place]) -> list[list[Any]]:
+    return [list(column) for column in zip(*places, strict=True)] or [[], [], []]
 
 
 def _role(key: Key) -> int:

@@ -51,11 +51,12 @@ async def told(connection: asyncpg.Connection | asyncpg.Pool) -> set[tuple[Any, 
 
 async def meant(connection: asyncpg.Connection | asyncpg.Pool) -> set[tuple[Any, ...]]:
     """What it should say."""
-    rows = await connection.fetch("SELECT tenant, id, entity, created_at, modified_at FROM entities")
+    rows = await connection.fetch("SELECT tenant, entity, created_at, modified_at FROM entities")
+    made = [(tenant, keyed(orjson.loads(text), *times)) for tenant, text, *times in rows]
     return {
-        (tenant, kind, key.path, int(key.side), key.key, one)
-        for tenant, name, text, *times in rows
-        for one, kind, key in keyed(name, orjson.loads(text), *times)
+        (tenant, one.kind, key.path, int(key.side), key.key, one.id)
+        for tenant, one in made
+        for key in one.keys
         if not key.unkeyed
     }
 
