@@ -59,6 +59,8 @@ class SourceContext(msgspec.Struct):
     received: int = 0
     freshness: Freshness | None = None
     unless: tuple[str, str] | None = None
+    warned: str = ""
+    """NGSILD-Warnings of an answer (clause 6.3.17): of what its own sources did not give."""
     sent: int = 0
     """Body bytes sent: of writes."""
     origin: str = ""

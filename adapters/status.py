@@ -12,10 +12,10 @@ from schemas.errors import (
     BadUpstream,
     RateLimited,
     SourceAuth,
+    SourceFault,
     SourceLoop,
     SourceNotFound,
     SourceUnsupported,
-    Unavailable,
 )
 
 
@@ -35,7 +35,7 @@ def raise_for_status(answer: Answer) -> None:
     if status == 508:
         raise SourceLoop("the request has passed it already (508)")
     if status >= 500:
-        raise Unavailable(f"it has a fault of its own ({status})")
+        raise SourceFault(f"it has a fault of its own ({status})")
     raise BadUpstream(f"it answers with the unexpected status {status}", field="endpoint")
 
 

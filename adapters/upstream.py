@@ -90,6 +90,8 @@ class Upstream:
                 # not authenticated means not done, so that any method may be repeated
                 secrets, login = await login.headers(ctx.deadline), None
                 continue
+            if "ngsild-warning" in answer.headers:
+                ctx.warned = answer.headers["ngsild-warning"]
             if ctx.freshness is not None and method == "GET":
                 ctx.freshness.take(url, answer.headers)
                 if unless is not None and answer.status == 304:

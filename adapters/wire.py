@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 MAX_HEADER_BYTES = 64 * 1024
 
 
+_JOINED = frozenset({"link", "ngsild-warning"})
+
+
 class Answer:
-    """Status, headers (names in lower case, the last of equals wins, `link` is joined) and the whole body."""
+    """Status, headers (names in lower case; of equals the last wins, `_JOINED` apart, which are joined), whole body."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -121,7 +124,7 @@ class Connection(asyncio.Protocol):
         for name, value in self._lines:
             self._header_size += len(name) + len(value)
             key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-            headers[key] = headers[key] + ", " + text if key == "link" and key in headers else text
+            headers[key] = headers[key] + ", " + text if key in _JOINED and key in headers else text
         self._lines = []
         if self._header_size > MAX_HEADER_BYTES:
             self._refusal = SourceTooLarge("the headers of the answer are too large")

@@ -150,7 +150,11 @@ class Retryable(SourceError):
 
 
 class Unavailable(Retryable):
-    """Refused, reset, unresolvable or 5xx."""
+    """Refused, reset or unresolvable."""
+
+
+class SourceFault(Unavailable):
+    """It answered, with a 5xx."""
 
 
 class RateLimited(Retryable):

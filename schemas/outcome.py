@@ -42,6 +42,10 @@ class Outcome(msgspec.Struct):
     """How many match at the source, by its own word."""
     detail: str = ""
     """In words, for the warning and the explain page; never a secret or a query value."""
+    answered: bool = False
+    """It failed with an answer of its own: an error, not silence."""
+    warned: str = ""
+    """What the source itself warned of: NGSILD-Warnings as they came (clause 6.3.17)."""
     contacted: bool = True
     asked_at: float = 0.0
     """When it was asked for what it gave, in seconds of the epoch."""
@@ -53,3 +57,8 @@ class Outcome(msgspec.Struct):
     @property
     def complete(self) -> bool:
         return self.status in (Status.OK, Status.EMPTY)
+
+    @property
+    def whole(self) -> bool:
+        """It gave everything, and its own sources did."""
+        return self.complete and not self.warned

@@ -27,6 +27,7 @@ from schemas.errors import (
     RateLimited,
     Refused,
     Retryable,
+    SourceFault,
     SourceLoop,
     SourceTimeout,
     StoreUnavailable,
@@ -124,13 +125,14 @@ async def _ask(step: Step, ctx: SourceContext, work: Work, wait: float) -> Colle
     source = step.source
     began = perf_counter()
     collected = Collected(step, Outcome(source.id, Status.OK, asked_at=time()))
-    if not source.breaker.closed:
+    if not source.breaker.admits(loop.time()):
         _skip(collected, _resting(source))
         return collected
     try:
         if not source.bulkhead.entered():
             await source.bulkhead.enter(ctx.deadline)
     except BulkheadFull:
+        source.breaker.given_up()
         _skip(collected, "it already has as many questions as it may have at once")
         return collected
     tally = source.tally
@@ -156,9 +158,10 @@ async def _ask(step: Step, ctx: SourceContext, work: Work, wait: float) -> Colle
         _well(source, (perf_counter() - began) * 1000)
     finally:
         source.bulkhead.leave()
+        source.breaker.given_up()
         outcome = collected.outcome
         tally.last_ms = outcome.ms = (perf_counter() - began) * 1000
-        outcome.bytes = ctx.received
+        outcome.bytes, outcome.warned = ctx.received, ctx.warned
     collected.entity_map = ctx.entity_map
     collected.sum_up()
     return collected
@@ -207,6 +210,8 @@ def _failed(collected: Collected, error: Exception, wait: float) -> None:
             outcome.status, outcome.detail = Status.TIMEOUT, f"it did not answer within {wait:g} s"
         case RateLimited():
             outcome.status, outcome.detail = Status.RATE_LIMITED, error.detail
+        case SourceFault():
+            outcome.status, outcome.detail, outcome.answered = Status.UNAVAILABLE, error.detail, True
         case Retryable() | StoreUnavailable():
             outcome.status, outcome.detail = Status.UNAVAILABLE, error.detail
         case SourceLoop():

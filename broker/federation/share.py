@@ -110,7 +110,7 @@ async def _alone(
         stale.outcome.detail = f"{collected.outcome.detail}; what it said {_ago(now - kept.since)} is used"
         return stale
     # the answer may be older than what was written meanwhile
-    if freshness is not None and collected.outcome.complete and epoch == answers.epoch:
+    if freshness is not None and collected.outcome.whole and epoch == answers.epoch:
         pages = portable(collected.pages) if demand.store and answers.may_keep(freshness) else None
         if pages is not None:
             answers.keep(key, pages, collected.outcome.bytes, freshness, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
@@ -9,6 +10,8 @@ from schemas.outcome import Outcome, Status
 
 _AGENT = "!#$%&'*+-.^_`|~:/?@[]=()"
 """What may stand in a platform's id and in a header; the rest is percent-encoded."""
+_WARNING = re.compile(r'(110|111|199|299) ([^\s",]+) "([^"]*)"')
+_MOST = 10
 _CODES = {
     Status.BAD: 111,
     Status.TIMEOUT: 199,
@@ -27,7 +30,7 @@ def warning(outcome: Outcome) -> str | None:
     only."""
     if outcome.age is not None:
         return _worded(110, outcome, f"Response is stale: {outcome.detail}")
-    code = _CODES.get(outcome.status)
+    code = 299 if outcome.answered else _CODES.get(outcome.status)
     if code is None:
         return None
     text = f"{_words(outcome.status)}: {outcome.detail}" if outcome.detail else _words(outcome.status)
@@ -35,14 +38,30 @@ def warning(outcome: Outcome) -> str | None:
 
 
 def _worded(code: int, outcome: Outcome, text: str) -> str:
+    return f'{code} {quote(outcome.platform, safe=_AGENT)} "{_printable(text)}"'
+
+
+def _printable(text: str) -> str:
     safe = text.replace("\\", "/").replace('"', "'").encode("ascii", "replace").decode()
-    printable = "".join(c if c.isprintable() else " " for c in safe)
-    return f'{code} {quote(outcome.platform, safe=_AGENT)} "{printable[:300]}"'
+    return "".join(c if c.isprintable() else " " for c in safe)[:300]
 
 
 def warnings(outcomes: Iterable[Outcome]) -> list[str]:
-    """The warnings of all sources whose part is not whole."""
-    return [w for w in map(warning, outcomes) if w is not None]
+    """The warnings of all sources whose part is not whole, and what they themselves warn of, each once."""
+    found: dict[str, None] = {}
+    for outcome in outcomes:
+        own = warning(outcome)
+        if own is not None:
+            found[own] = None
+        if outcome.warned:
+            found |= dict.fromkeys(_passed_on(outcome))
+    return list(found)
+
+
+def _passed_on(outcome: Outcome) -> list[str]:
+    """Where gateways ask each other, what is missing far away is missing here."""
+    told = _WARNING.findall(outcome.warned)[:_MOST]
+    return [f'{code} {quote(agent[:200], safe=_AGENT)} "{_printable(text)}"' for code, agent, text in told]
 
 
 def _words(status: Status) -> str:

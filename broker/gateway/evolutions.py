@@ -19,6 +19,7 @@ from broker.federation.entity_map import LOCAL
 from broker.federation.evolutions import Gathered, bound, gather, needs_all, shown, takes
 from broker.federation.execute import Collected
 from broker.federation.join import combined
+from broker.federation.modes import unpassed
 from broker.federation.plan import Step
 from broker.federation.warn import warnings
 from broker.gateway.gateway import Delivery, Envelope, Gateway
@@ -89,7 +90,7 @@ class FederatedEvolutions:
         limits = self._gateway.limits(envelope, tenant)
         own = await self._gateway.registry.own(tenant)
         here = next(iter(sight.past([own] if holders is None or LOCAL in holders else [])), None)
-        found = self._sources(tenant, query, entity, own)
+        found = unpassed(self._sources(tenant, query, entity, own), limits.via)
         sources = sight.past(s for s in found if holders is None or s.id in holders)
         whole = here is None or not here.clauses or here.clauses[0].whole
         alone = whole and not sources and not survey and holders is None
@@ -248,9 +249,16 @@ def _bare(source: Source) -> Source:
 
 def _question(tenant: str, query: TemporalQuery, entity: str | None) -> EntityQuery:
     """What registrations are matched against (clause 5.12)."""
+    datasets = frozenset(name or "@none" for name in query.window.datasets)
     if entity is not None:
         return EntityQuery(
-            context=query.context, ids=(entity,), attrs=query.attrs, pick=query.pick, retrieve=True, tenant=tenant
+            context=query.context,
+            ids=(entity,),
+            attrs=query.attrs,
+            pick=query.pick,
+            retrieve=True,
+            tenant=tenant,
+            datasets=datasets,
         )
     selectors = query.selectors
     types = [one.types for one in selectors]
@@ -268,4 +276,5 @@ def _question(tenant: str, query: TemporalQuery, entity: str | None) -> EntityQu
         geo=query.geo,
         scope=query.scope,
         tenant=tenant,
+        datasets=datasets,
     )

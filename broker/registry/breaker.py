@@ -14,14 +14,16 @@ class BreakerState(StrEnum):
 
 
 class Breaker:
-    """Times are `loop.time()` seconds."""
+    """Times are `loop.time()` seconds. `declared`: the cooldown is what its registration asks for (clause 5.2.34), so
+    that it rests after the first failure, and the first question after that finds out whether it is back."""
 
     MAX_COOLDOWN = 60.0
 
-    __slots__ = ("_base", "_threshold", "cooldown", "failures", "last_error", "retry_at", "state")
+    __slots__ = ("_base", "_declared", "_threshold", "cooldown", "failures", "last_error", "retry_at", "state")
 
-    def __init__(self, threshold: int, cooldown: float) -> None:
-        self._threshold = threshold
+    def __init__(self, threshold: int, cooldown: float, *, declared: bool = False) -> None:
+        self._threshold = 1 if declared else threshold
+        self._declared = declared
         self._base = cooldown
         self.cooldown = cooldown
         self.failures = 0
@@ -32,6 +34,20 @@ class Breaker:
     @property
     def closed(self) -> bool:
         return self.state is BreakerState.CLOSED
+
+    def admits(self, now: float) -> bool:
+        """Whether a consumer's question may go there; one that is let through while it rests is the trial."""
+        if self.state is BreakerState.CLOSED:
+            return True
+        if not self._declared or self.state is not BreakerState.OPEN or now < self.retry_at:
+            return False
+        self.state = BreakerState.HALF_OPEN
+        return True
+
+    def given_up(self) -> None:
+        """A question ended without an answer or a failure: if it was the trial, the next one is."""
+        if self._declared and self.state is BreakerState.HALF_OPEN:
+            self.state = BreakerState.OPEN
 
     def succeeded(self) -> None:
         """It answered."""
@@ -44,6 +60,9 @@ class Breaker:
         """It did not; True if this opened the breaker."""
         self.failures += 1
         self.last_error = error
+        if self.state is BreakerState.HALF_OPEN and self._declared:
+            self._open(now, self.cooldown)
+            return False
         if self.state is BreakerState.CLOSED and self.failures >= self._threshold:
             self._open(now, self.cooldown)
             return True
@@ -56,7 +75,7 @@ class Breaker:
 
     def begin_trial(self, now: float) -> bool:
         """True if it is time for a trial; the caller then reports `succeeded` or `trial_failed`."""
-        if self.state is not BreakerState.OPEN or now < self.retry_at:
+        if self._declared or self.state is not BreakerState.OPEN or now < self.retry_at:
             return False
         self.state = BreakerState.HALF_OPEN
         return True

@@ -42,9 +42,9 @@ def _of_a_client(source: Source) -> bool:
 
 
 def _asked(source: Source) -> bool:
-    """Whether it was; it is told once."""
+    """Whether it was, and answered; it is told once."""
     asked, source.tally.queried = source.tally.queried, False
-    return asked
+    return asked and source.tally.last_success is not None
 
 
 def _unproven(source: Source) -> bool:

@@ -53,6 +53,8 @@ def judge_past(source: Source, query: EntityQuery, types: frozenset[str] | None,
             return "its registration does not offer the operation"
         if not _reaches(said, window):
             return "its registration covers another time"
+        if _other_datasets(source, query):
+            return "its registration is for other datasets"
     return _of_coverage(source, query, types)
 
 
@@ -93,10 +95,18 @@ def _limits(source: Source, query: EntityQuery) -> str:
         return "its registration is for temporal evolutions only"
     if source.operations.isdisjoint(RETRIEVING if query.retrieve else QUERYING):
         return "its registration does not offer the operation"
+    if _other_datasets(source, query):
+        return "its registration is for other datasets"
     scope = (platform.coverage.registration or {}).get("scope")
     if query.scope is not None and scope is not None and not query.scope.matches(scope):
         return "its registration is for other scopes"
     return ""
+
+
+def _other_datasets(source: Source, query: EntityQuery) -> bool:
+    """Both name datasets, and none in common (clause 5.12)."""
+    held = source.platform.distribution.datasets
+    return bool(held and query.datasets) and held.isdisjoint(query.datasets)
 
 
 def _looked_at(query: EntityQuery) -> set[str]:

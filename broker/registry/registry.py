@@ -199,7 +199,7 @@ class Registry:
             adapter=await self.open_adapter(platform),
             provider=Provider(platform.id, platform.organisation, platform.area),
             access=self.access(credential),
-            breaker=Breaker(self._failures, self._cooldown if terms.cooldown_ms is None else terms.cooldown_ms / 1000),
+            breaker=self._breaker(terms.cooldown_ms),
             bulkhead=Bulkhead(platform.max_concurrency, self._lag),
             bounds=box,
             network=platform.adapter != "local",
@@ -238,6 +238,11 @@ class Registry:
             bulkhead=Bulkhead(64),
             network=False,
         )
+
+    def _breaker(self, cooldown_ms: int | None) -> Breaker:
+        if cooldown_ms is None:
+            return Breaker(self._failures, self._cooldown)
+        return Breaker(self._failures, cooldown_ms / 1000, declared=True)
 
     # --- trials of resting sources --------------------------------------------------------------------------------
 

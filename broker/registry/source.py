@@ -126,7 +126,11 @@ def is_limited(platform: Platform) -> bool:
     """Whether there is more to look at in its registration than what it covers."""
     terms = platform.distribution
     return bool(
-        terms.operations or terms.expires_at or terms.temporal or "scope" in (platform.coverage.registration or {})
+        terms.operations
+        or terms.expires_at
+        or terms.temporal
+        or terms.datasets
+        or "scope" in (platform.coverage.registration or {})
     )
 
 

@@ -21,6 +21,7 @@ from broker.web.reading import Reader, tenant
 from broker.web.rendering import context_document
 from schemas.errors import BadRequestData, InvalidRequest, NotFound
 from schemas.ngsi_ld.context import Context
+from schemas.ngsi_ld.model import NULL
 from schemas.ngsi_ld.registration import from_registration, is_uri, registration_id, to_registration
 from schemas.ngsi_ld.registration_members import READ_ONLY, secrets_of
 from schemas.ngsi_ld.registration_properties import registered
@@ -117,7 +118,7 @@ class ContextSources:
 
 
 def _changed(platform: Platform, fragment: dict[str, Any], context: Context) -> Platform:
-    merged = {k: v for k, v in (to_registration(platform, context) | fragment).items() if v is not None}
+    merged = {k: v for k, v in (to_registration(platform, context) | fragment).items() if v not in (None, NULL)}
     given_now = {k: v for k, v in merged.items() if k not in READ_ONLY}
     now = datetime.now(UTC) if "expiresAt" in fragment else None
     made = from_registration(given_now, context, tenant=platform.registry_tenant, now=now)

@@ -125,6 +125,7 @@ def parse_query(
         offset=_whole(params, "offset", 0, MAX_OFFSET),
         count=count,
         sys_attrs=rendering.sys_attrs,
+        datasets=rendering.datasets,
         split_entities=_flag(params, "splitEntities"),
         local=local,
         tenant=tenant,
@@ -169,6 +170,7 @@ def parse_retrieve(
         limit=1,
         retrieve=True,
         sys_attrs=rendering.sys_attrs,
+        datasets=rendering.datasets,
         local=_flag(params, "local"),
         tenant=tenant,
     )

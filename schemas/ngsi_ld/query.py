@@ -92,6 +92,9 @@ class EntityQuery(msgspec.Struct, frozen=True):
     local: bool = False
     """Ask the local store only (clause 4.3.6.4)."""
     tenant: str = ""
+    datasets: frozenset[str] = frozenset()
+    """Only instances with one of these datasetIds (`@none`: without one) are shown, which is done when the answer is
+    made; sources that have others only are not asked (clause 5.12)."""
     provenance: bool = False
     """Each attribute is to tell which platform it comes from, and when that was asked."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from schemas.errors import BadRequestData
 from schemas.ngsi_ld.context import Context
+from schemas.ngsi_ld.model import NULL
 from schemas.ngsi_ld.patterns import compile_pattern
 from schemas.ngsi_ld.registration_members import (
     KNOWN,
@@ -51,6 +52,9 @@ def from_registration(document: object, context: Context, *, tenant: str, now: d
     """
     if not isinstance(document, dict):
         raise BadRequestData("a registration is a JSON object", field="body", clause="5.9.2")
+    for name, value in document.items():
+        if value == NULL:
+            raise BadRequestData("only an update may take a member away", field=name, value=value, clause="5.5.4")
     if document.get("type") != TYPE:
         raise BadRequestData(f"the type is {TYPE}", field="type", value=document.get("type"), clause="5.2.9")
     given = document.get("id")
@@ -59,8 +63,8 @@ def from_registration(document: object, context: Context, *, tenant: str, now: d
     endpoint = document.get("endpoint")
     if not isinstance(endpoint, str) or not _ENDPOINT.fullmatch(endpoint):
         raise BadRequestData("the endpoint is an http(s) URI", field="endpoint", value=endpoint, clause="5.2.9")
-    information = _information(document.get("information"), context)
     mode = mode_of(document)
+    information = _information(document.get("information"), context, exclusive=mode is Mode.EXCLUSIVE)
     if mode is Mode.EXCLUSIVE:
         _check_exclusive(information)
     timeout = timeout_of(document, MAX_TIMEOUT_MS)
@@ -92,7 +96,7 @@ def _check_exclusive(information: list[dict[str, Any]]) -> None:
             )
 
 
-def _information(value: object, context: Context) -> list[dict[str, Any]]:
+def _information(value: object, context: Context, *, exclusive: bool) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not value:
         raise BadRequestData("information is a list with at least one member", field="information", clause="5.2.9")
     found = []
@@ -102,7 +106,7 @@ def _information(value: object, context: Context) -> list[dict[str, Any]]:
             raise BadRequestData("each is an object with entities or names of attributes", field=where, clause="5.2.10")
         read: dict[str, Any] = {}
         if "entities" in info:
-            read["entities"] = _entities(info["entities"], where + ".entities", context)
+            read["entities"] = _entities(info["entities"], where + ".entities", context, exclusive=exclusive)
         for member in ("propertyNames", "relationshipNames"):
             if member in info:
                 read[member] = [context.expand(n) for n in _names(info[member], f"{where}.{member}")]
@@ -112,7 +116,8 @@ def _information(value: object, context: Context) -> list[dict[str, Any]]:
     return found
 
 
-def _entities(value: object, where: str, context: Context) -> list[dict[str, Any]]:
+def _entities(value: object, where: str, context: Context, *, exclusive: bool) -> list[dict[str, Any]]:
+    """With a type each (clause 5.2.8); an exclusive registration is for one by its id (4.3.6.3), which will do."""
     if not isinstance(value, list) or not value:
         raise BadRequestData("a list with at least one member", field=where, clause="5.2.10")
     found = []
@@ -120,8 +125,9 @@ def _entities(value: object, where: str, context: Context) -> list[dict[str, Any
         at = f"{where}[{n}]"
         if not isinstance(entity, dict):
             raise BadRequestData("each is an object with a type", field=at, clause="5.2.8")
-        types = _names(entity.get("type"), at + ".type")
-        read: dict[str, Any] = {"type": [context.expand(t) for t in types]}
+        read: dict[str, Any] = {}
+        if "type" in entity or not (exclusive and "id" in entity):
+            read["type"] = [context.expand(t) for t in _names(entity.get("type"), at + ".type")]
         if "id" in entity:
             if not isinstance(entity["id"], str) or not is_uri(entity["id"]):
                 raise BadRequestData("the id is a URI", field=at + ".id", value=entity["id"], clause="5.2.8")
@@ -167,7 +173,7 @@ def _exact(info: dict[str, Any]) -> Information:
     patterns = [
         EntityPattern(t, entity.get("id"), entity.get("idPattern"))
         for entity in info.get("entities", ())
-        for t in entity["type"]
+        for t in entity.get("type") or [None]
     ]
     return Information(tuple(patterns), frozenset((*info.get("propertyNames", ()), *info.get("relationshipNames", ()))))
 

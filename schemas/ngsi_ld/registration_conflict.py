@@ -23,11 +23,12 @@ def _meet(exclusive: Information, other: Information) -> bool:
 
 
 def _same(exclusive: EntityPattern, other: EntityPattern) -> bool:
-    """Whether the entity that an exclusive registration names is one of the other's."""
-    if exclusive.type is not None and other.type is not None and exclusive.type != other.type:
-        return False
+    """Whether the entity that an exclusive registration names is one of the other's. An id is one entity's, whatever
+    types it is registered with."""
     if other.id is not None:
         return other.id == exclusive.id
+    if exclusive.type is not None and other.type is not None and exclusive.type != other.type:
+        return False
     if other.id_pattern is not None and exclusive.id is not None:
         return compile_pattern(other.id_pattern).found_in(exclusive.id)
     return True

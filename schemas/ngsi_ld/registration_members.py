@@ -114,16 +114,14 @@ def distribution_of(document: Mapping[str, Any], mode: Mode, now: datetime | Non
 
 
 def timeout_of(document: Mapping[str, Any], most: int) -> int:
-    """Milliseconds that the source has for one request."""
+    """Milliseconds that the source has for one request, at most `most`: what is asked for is a recommendation."""
     management = document.get("management")
     if management is not None and not isinstance(management, dict):
         raise BadRequestData("an object", field="management", clause="5.2.34")
     timeout = (management or {}).get("timeout", 3000)
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 1 <= timeout <= most:
-        raise BadRequestData(
-            f"milliseconds from 1 to {most}", field="management.timeout", value=timeout, clause="5.2.34"
-        )
-    return int(timeout)
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
+        raise BadRequestData("milliseconds, more than 0", field="management.timeout", value=timeout, clause="5.2.34")
+    return min(max(1, round(timeout)), most)
 
 
 def info_of(value: object) -> list[tuple[str, str]]:

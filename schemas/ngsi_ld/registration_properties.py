@@ -12,11 +12,12 @@ _FIXED: Final = ("type", "information", "endpoint", "tenant", "location", "mode"
 
 
 def registered(platform: Platform, context: Context) -> dict[str, Any]:
-    """A registration's own properties in a context, beside those that a platform has: area, organisation, adapter,
-    registrationName and mode."""
+    """A registration's own properties in a context, beside those that a platform has: endpoint, area, organisation,
+    adapter, registrationName and mode."""
     said = platform.coverage.registration or {}
     members: dict[str, Any] = {context.compact(name): value for name, value in said.items() if name not in _FIXED}
     known = {
+        "endpoint": platform.endpoint,
         "area": platform.area,
         "organisation": platform.organisation,
         "adapter": platform.adapter,

@@ -89,6 +89,9 @@ def matches(query: RegistrationQuery, platform: Platform) -> bool:
     elif not _overlaps(posted.get(query.interval), query.since, query.until):
         return False
     asked = query.entities
+    held = platform.distribution.datasets
+    if held and asked.datasets and held.isdisjoint(asked.datasets):
+        return False
     if asked.scope is not None and posted.get("scope") is not None and not asked.scope.matches(posted["scope"]):
         return False
     if asked.scope is not None and posted.get("scope") is None:

@@ -329,6 +329,11 @@ def test_patch_and_retrieve_of_a_registration(space: Space, source: str, host: H
     assert space.client.patch(where, json={"endpoint": source, "description": "b"}, headers=headers).status_code == 204
     assert space.get(where).json()["description"] == "b"
     space.wait(lambda: len(space.get(type="Shelter").json()) == 3)
+    for null in (None, "urn:ngsi-ld:null"):
+        assert space.client.patch(where, json={"registrationName": "n"}, headers=headers).status_code == 204
+        assert space.client.patch(where, json={"registrationName": null}, headers=headers).status_code == 204
+        assert "registrationName" not in space.get(where).json()
+        assert space.client.patch(where, json={"information": null}, headers=headers).status_code == 400
     wrong = space.client.patch(where, json={"id": "urn:x:other"}, headers=headers)
     assert (wrong.status_code, wrong.json()["field"]) == (400, "id")
     assert space.client.patch(where, json={"mode": "maybe"}, headers=headers).json()["field"] == "mode"

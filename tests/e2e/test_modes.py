@@ -190,3 +190,39 @@ def test_an_expired_registration_is_no_more(here: Node, there: Node) -> None:
     assert here.get(REGISTRATIONS, type="Room").json() == []
     late = here.send("POST", REGISTRATIONS, {"expiresAt": "2026-01-01T00:00:00Z"})
     assert late.status_code == 400
+
+
+@pytest.mark.parametrize(("asked", "found"), [("urn:ngsi-ld:Dataset:a", 0), ("urn:ngsi-ld:Dataset:b,@none", 1)])
+def test_a_source_of_other_datasets_is_not_asked(here: Node, there: Node, asked: str, found: int) -> None:
+    here.register(there, datasetId=["urn:ngsi-ld:Dataset:b"])
+    value = {"type": "Property", "value": 1, "datasetId": "urn:ngsi-ld:Dataset:b"}
+    assert there.create({"id": ID, "type": "Room", "heat": value}).status_code == 201
+    answer = here.get(ENTITIES, type="Room", datasetId=asked)
+    assert len(answer.json()) == found
+    assert len(here.flows("query")) == found
+    assert len(here.get(REGISTRATIONS, type="Room", datasetId=asked).json()) == found
+    assert len(here.get(ENTITIES, type="Room").json()) == 1
+
+
+def test_an_error_of_a_source_is_no_silence(here: Node, host: Host) -> None:
+    here.register(here, at=host.serve(lambda request: Reply(b"{}", 500)).url, probed=False)
+    assert here.get(ENTITIES, type="Room").headers["ngsild-warning"].startswith("299 ")
+
+
+def test_a_declared_cooldown_is_heeded(here: Node, host: Host) -> None:
+    visits = list[str]()
+
+    def failing(request: Request) -> Reply:
+        visits.append(request.path)
+        return Reply(b"{}", 500)
+
+    here.register(here, at=host.serve(failing).url, probed=False, management={"cooldown": 60_000})
+    warned = [here.get(ENTITIES, type="Room").headers["ngsild-warning"][:3] for _ in range(3)]
+    assert (warned, visits) == (["299", "199", "199"], [ENTITIES])
+
+
+def test_an_exclusive_registration_needs_no_type_beside_the_id(here: Node, there: Node) -> None:
+    here.register(there, "exclusive", information=[{"entities": [{"id": ID}], "propertyNames": ["heat"]}])
+    assert here.create(room(heat=20, light=5)).status_code == 201
+    assert (here.held(ID), there.held(ID)) == ({"light": 5}, {"heat": 20})
+    assert here.get(REGISTRATIONS, local="true").json()[0]["information"][0]["entities"] == [{"id": ID}]

@@ -229,3 +229,13 @@ def test_types_and_attributes_of_all(five: list[Node], edges: list[tuple[int, in
     assert told("/attributes", local="true")["attributeList"] == ["heat", "part0"]
     assert five[0].get("/ngsi-ld/v1/attributes/part9").status_code == 404
     assert five[0].get("/ngsi-ld/v1/types/Hall").status_code == 404
+
+
+def test_what_is_missing_far_away_is_said_here(five: list[Node]) -> None:
+    connect(five, CHAIN[:2])
+    five[2].register(five[3], at="http://127.0.0.1:9", probed=False)
+    assert five[1].create(room(1, heat=1), local="true").status_code == 201
+    for path in (ENTITIES, f"{ENTITIES}/{ID}"):
+        answer = five[0].get(path, **({"type": "Room"} if path == ENTITIES else {}))
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["ngsild-warning"].startswith(f"199 {five[2].registered[0]}"), answer.headers

@@ -38,7 +38,8 @@ PLATFORM = Platform(
         ('registrationName=="Takeshiba"', True),
         ("organisation", False),
         ("!organisation", True),
-        ("endpoint", False),
+        ('endpoint=="https://cityos.example.jp"', True),
+        ("information", False),
     ],
 )
 def test_fits(csf: str, expected: bool) -> None:

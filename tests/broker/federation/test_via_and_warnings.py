@@ -91,3 +91,20 @@ def test_a_warning_is_one_header_value_in_ascii(detail: str, platform: str) -> N
 def test_warnings_of_several() -> None:
     outcomes = [Outcome("a", Status.OK), Outcome("b", Status.TIMEOUT), Outcome("c", Status.SKIPPED)]
     assert [w.split()[1] for w in warnings(outcomes)] == ["b", "c"]
+
+
+def test_what_a_source_warns_of_is_passed_on_once() -> None:
+    far = '199 far "Partial answer, nothing from this source"'
+    told = [Outcome("a", Status.OK, warned=f'{far}, 110 b "old, very"'), Outcome("c", Status.EMPTY, warned=far)]
+    assert warnings(told) == [far, '110 b "old, very"']
+    assert not told[0].whole
+
+
+@pytest.mark.parametrize("warned", ["", "nonsense", "299", '500 x "y"', '199 a\r\nb "x"', '199 a "x', '199 "a" "x"'])
+def test_what_is_no_warning_is_not(warned: str) -> None:
+    assert warnings([Outcome("a", Status.OK, warned=warned)]) == []
+
+
+def test_many_warnings_of_one_source_are_cut() -> None:
+    warned = ", ".join(f'199 s{n} "gone"' for n in range(50))
+    assert len(warnings([Outcome("a", Status.OK, warned=warned)])) == 10

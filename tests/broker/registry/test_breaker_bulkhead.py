@@ -198,3 +198,20 @@ def test_one_place_stays_one() -> None:
     bulkhead = Bulkhead(1)
     bulkhead.failed()
     assert bulkhead.allowed == 1
+
+
+def test_a_declared_cooldown_is_kept_after_one_failure_and_ended_by_a_question() -> None:
+    breaker = Breaker(5, 2.0, declared=True)
+    assert breaker.failed("gone", 10.0)
+    assert not breaker.admits(11.9)
+    assert not breaker.begin_trial(20.0)
+    assert breaker.admits(12.0)
+    assert not breaker.admits(12.0)
+    breaker.failed("still gone", 12.1)
+    assert not breaker.admits(14.0)
+    assert breaker.admits(14.1)
+    breaker.given_up()
+    assert breaker.admits(14.1)
+    breaker.succeeded()
+    assert breaker.closed
+    assert breaker.admits(14.2)

@@ -139,7 +139,8 @@ def test_ids_of_registrations() -> None:
         ({"mode": 5}, "mode"),
         ({"management": []}, "management"),
         ({"management": {"timeout": True}}, "management.timeout"),
-        ({"management": {"timeout": 60_001}}, "management.timeout"),
+        ({"management": {"timeout": 0}}, "management.timeout"),
+        ({"registrationName": "urn:ngsi-ld:null"}, "registrationName"),
         ({"tenant": ""}, "tenant"),
         ({"description": 5}, "description"),
     ],
@@ -155,3 +156,8 @@ def test_what_is_no_object(document: Any) -> None:
     with pytest.raises(BadRequestData) as raised:
         from_registration(document, CORE, tenant="")
     assert raised.value.field == "body"
+
+
+def test_a_longer_time_than_we_give_is_cut() -> None:
+    assert read(management={"timeout": 120_000}).timeout_ms == 60_000
+    assert read(management={"timeout": 0.4}).timeout_ms == 1

@@ -157,6 +157,7 @@ ONE = [{"entities": [ENTITY], "propertyNames": ["a"]}]
         ("redirect", [{"entities": [{"type": "T", "idPattern": "^urn:y"}]}], False),
         ("redirect", [{"propertyNames": ["a"]}], True),
         ("redirect", [{"entities": [{"type": "T"}], "propertyNames": ["b"]}], False),
+        ("redirect", [{"entities": [{**ENTITY, "type": "U"}], "propertyNames": ["a"]}], True),
         ("inclusive", [{"entities": [{"type": "T"}]}], False),
         ("auxiliary", [{"entities": [{"type": "T"}]}], False),
     ],
