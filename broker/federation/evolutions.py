@@ -17,7 +17,7 @@ from broker.federation.plan import Step
 from broker.registry.source import Source
 from schemas.capability import Pushdown
 from schemas.ngsi_ld.temporal import Form, TemporalQuery
-from schemas.ngsi_ld.temporal_filter import meeting, named, passes, selected
+from schemas.ngsi_ld.temporal_filter import named, passes, selected
 from schemas.ngsi_ld.temporal_merge import Chapter, History, Share, directed, latest
 from schemas.ngsi_ld.temporal_older import amended
 from schemas.ngsi_ld.temporal_view import Entity, Point, Range, cut, present
@@ -101,9 +101,7 @@ def shown(
     only, hidden = ({named(query, name) for name in names} for names in (query.shown, query.omit))
     seen = {
         h.head.id: [
-            p
-            for p in meeting(h.head, h.points, query)
-            if p.attribute not in hidden and (not only or p.attribute in only)
+            p for p in h.points if not p.static and p.attribute not in hidden and (not only or p.attribute in only)
         ]
         for h in histories
     }

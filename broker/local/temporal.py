@@ -9,8 +9,8 @@ from typing import Any, Final
 from broker.store.temporal_read import EvolutionReads, Shown, Which
 from schemas.errors import NotFound, TooManyResults
 from schemas.ngsi_ld.temporal import Form, TemporalQuery, Window
-from schemas.ngsi_ld.temporal_filter import looked_at, meeting, named, passes, selected
-from schemas.ngsi_ld.temporal_merge import Chapter, History, directed, latest
+from schemas.ngsi_ld.temporal_filter import looked_at, named, passes, selected
+from schemas.ngsi_ld.temporal_merge import Chapter, History
 from schemas.ngsi_ld.temporal_older import amended
 from schemas.ngsi_ld.temporal_scope import bounded
 from schemas.ngsi_ld.temporal_view import Head, Point, Range, cut, present
@@ -114,9 +114,7 @@ class TemporalReads:
         absent: dict[str, list[tuple[str, str]]] = {}
         partial: Range | None = None
         if ids and not query.only_head:
-            if query.q is not None or query.geo is not None:
-                points = await self._meeting(tenant, heads, query)
-            elif query.form is Form.AGGREGATED or query.scope is not None:
+            if query.form is Form.AGGREGATED or query.scope is not None:
                 points = await self._all(tenant, ids, query, query.window)
             else:
                 points = await self._page(tenant, ids, query)
@@ -127,20 +125,6 @@ class TemporalReads:
         older = [amended(head, points[head.id], query) for head in heads]
         made = [present(head, rows, absent.get(head.id, ()), query) for head, rows, _ in older]
         return Evolved([one for one in made if one], partial, altered=any(changed for _, _, changed in older))
-
-    async def _meeting(self, tenant: str, heads: Sequence[Head], query: TemporalQuery) -> dict[str, list[Point]]:
-        """The instances that meet the restrictions of the query, in the direction of paging."""
-        ids = [head.id for head in heads]
-        window = replace(query.window, last_n=None)
-        points = await self._all(tenant, ids, query, window, shown=_decisive(query))
-        static = await self._static(tenant, ids, query)
-        only, hidden = ({named(query, name) for name in names} for names in (query.shown, query.omit))
-        found: dict[str, list[Point]] = {}
-        for head in heads:
-            rows = meeting(head, [*points[head.id], *static[head.id]], query)
-            kept = [p for p in rows if p.attribute not in hidden and (not only or p.attribute in only)]
-            found[head.id] = directed(latest(kept, query.window.last_n), query.window, None)
-        return found
 
     async def _static(self, tenant: str, ids: Sequence[str], query: TemporalQuery) -> dict[str, list[Point]]:
         """What the filters look at of attributes that have no evolution (the examples of annex C.5.5)."""

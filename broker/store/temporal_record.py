@@ -59,8 +59,8 @@ def deletion(attribute: str, dataset: str, kind: str, now: datetime) -> Instance
 
 
 def scope_deletion(now: datetime) -> Instance:
-    """Likewise of a scope."""
-    return Instance("scope", "", None, now, {"type": "Property", "value": null_of("Property")})
+    """Likewise of a scope: it is empty."""
+    return Instance("scope", "", None, now, {"type": "Property", "value": []})
 
 
 def _attribute(name: str, old: dict[str, Entity], new: dict[str, Entity], now: datetime) -> Iterator[Instance]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from schemas.ngsi_ld.rename import compact_entity
 from schemas.ngsi_ld.temporal import Selector, TemporalQuery
-from schemas.ngsi_ld.temporal_view import Entity, Head, Point, evolution
+from schemas.ngsi_ld.temporal_view import Head, Point, evolution
 
 
 def selected(head: Head, query: TemporalQuery) -> bool:
@@ -30,35 +30,10 @@ def selected(head: Head, query: TemporalQuery) -> bool:
 
 def passes(head: Head, points: Sequence[Point], query: TemporalQuery) -> bool:
     """Whether q and the geoquery hold for the instances."""
-    return _undecided(query) or _holds(_entity(head, points, query), query)
-
-
-def meeting(head: Head, points: Sequence[Point], query: TemporalQuery) -> list[Point]:
-    """Of an evolution that passes the instances that meet the restrictions themselves (clause 5.7.4.4): those with
-    which q and the geoquery hold if their attribute had no other."""
-    told = [point for point in points if not point.static]
-    if _undecided(query):
-        return told
-    looked = {named(query, name) for name in looked_at(query)}
-    whole = _entity(head, points, query)
-
-    def meets(point: Point) -> bool:
-        alone = _entity(head, [point], query)
-        return _holds({**whole, **alone}, query)
-
-    return [point for point in told if point.attribute not in looked or meets(point)]
-
-
-def _undecided(query: TemporalQuery) -> bool:
-    return query.q is None and query.geo is None
-
-
-def _entity(head: Head, points: Sequence[Point], query: TemporalQuery) -> Entity:
+    if query.q is None and query.geo is None:
+        return True
     sys_attrs = query.q is not None and query.q.sys_attrs
-    return compact_entity(evolution(head, points, sys_attrs=sys_attrs), query.context)
-
-
-def _holds(entity: Entity, query: TemporalQuery) -> bool:
+    entity = compact_entity(evolution(head, points, sys_attrs=sys_attrs), query.context)
     return (query.q is None or query.q.matches(entity)) and (query.geo is None or query.geo.matches(entity))
 
 

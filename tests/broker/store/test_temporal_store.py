@@ -71,7 +71,7 @@ async def test_a_change_of_scope_is_recorded(database: Database, entities: Entit
     await entities.replace("", shelter(scope=["/A", "/B"]))
     await entities.replace("", shelter())
     points = await history(database, "scope")
-    assert [p.body["value"] for p in points] == ["/A", ["/A", "/B"], "urn:ngsi-ld:null"]
+    assert [p.body["value"] for p in points] == ["/A", ["/A", "/B"], []]
     assert points[0].body["observedAt"] == points[0].at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{points[0].at:%f}"[:3] + "Z"
 
 
