@@ -95,10 +95,9 @@ class Context:
         return self.expanded[name]
 
     def compact(self, iri: str) -> str:
-        """The name to write for an IRI (clause 5.5.7): a term, else the shortest compact IRI, else the IRI; for one of
-        the default vocabulary its name there, else the IRI. Of several terms the core's, else the shortest, then the
-        first by code point. `expand` gives the IRI back, unless it is one that no name expands to (an IRI whose scheme
-        the context uses as a prefix).
+        """The name to write for an IRI: a term, else a name of the default vocabulary, else the shortest compact IRI,
+        else the IRI. Of several terms the core's, else the shortest, then the first by code point. `expand` gives the
+        IRI back, unless it is one that no name expands to (an IRI whose scheme the context uses as a prefix).
         """
         return self.compacted[iri]
 
@@ -153,8 +152,9 @@ class Context:
             return term
         if iri.startswith(VOCAB):
             name = iri[len(VOCAB) :]
-            # where the context uses the name for something else, a name of the core's own would tell nobody anything
-            return name if name and self._expand(name) == iri else iri
+            if name and self._expand(name) == iri:
+                return name
+            # else a compact IRI, as the compaction of JSON-LD makes it: ngsi-ld:default-context/…
         found = iri
         for length in self._lengths:
             prefix = self._prefixes.get(iri[:length])

@@ -40,12 +40,15 @@ def append(entity: Entity, fragment: Fragment, *, overwrite: bool = True) -> Pat
 
 
 def update(entity: Entity, fragment: Fragment) -> Patched:
-    """Update Attributes (clause 5.6.2): a scope only replaces one that is there, and is ignored elsewhere."""
+    """Update Attributes (clause 5.6.2): a scope only replaces one that is there."""
     made, refused = _with_attributes(entity, fragment, overwrite=True)
     head = fragment.head
     add_types(made, head.types)
-    if "scope" in entity:
-        set_or_remove(made, "scope", head.scope)
+    if head.scope is not None:
+        if "scope" in entity:
+            set_or_remove(made, "scope", head.scope)
+        elif head.scope != NULL:
+            refused["scope"] = "The entity has no scope that could be replaced."
     set_or_remove(made, "expiresAt", head.expires_at)
     return Patched(made, refused)
 

@@ -178,7 +178,7 @@ def test_an_attribute_may_be_called_value() -> None:
     assert compact_entity(expanded, CORE) == entity
     # "vocab" came into the core with 1.7: another attribute in 1.6, and never taken for the member
     old = translate(entity, renaming(core("1.6"), CORE))
-    assert old[NGSI + "default-context/vocab"] == 5
+    assert old["ngsi-ld:default-context/vocab"] == 5
     assert translate(old, renaming(CORE, core("1.6"))) == entity
 
 
