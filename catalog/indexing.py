@@ -16,6 +16,8 @@ from catalog.search.synonyms import labels
 from schemas.dataset import Access, BBox, Dataset, encode
 from schemas.tokyo import BY_AREA
 
+INDEX_VERSION = 2
+"""Of what `index` makes of a dataset: another one, and what is stored is made anew by the next harvest."""
 _PORTAL_ID = re.compile(r"t\d{6}d\d{10}")
 _MOST_LEXEMES = 4000
 _DESCRIBED = 4000

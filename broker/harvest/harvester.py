@@ -115,7 +115,7 @@ class Harvester:
                 await self.harvests.keep_all(source.id, status.run)
                 known, _ = await self.harvests.counts(source.id, status.run)
                 return HarvestStatus(source.id, run=status.run, seen=known, unchanged=known, failures=status.failures)
-            stored = await self._made(source, batch)
+            stored = await self._made(source, batch, anew=claimed.anew)
             status = await self.harvests.store(source.id, status.run, stored)
             if progress is not None:
                 progress(status)
@@ -142,10 +142,10 @@ class Harvester:
             await asyncio.sleep(wait * self._pace)
             attempt += 1
 
-    async def _made(self, source: CatalogueSource, batch: Batch) -> StoredBatch:
-        """What is new or changed, translated and indexed."""
+    async def _made(self, source: CatalogueSource, batch: Batch, *, anew: bool) -> StoredBatch:
+        """What is new or changed, or all of it `anew`, translated and indexed."""
         digests = {entry.identifier: entry.digest for entry in batch.entries}
-        known = await self.harvests.known(source.id, list(digests))
+        known = {} if anew else await self.harvests.known(source.id, list(digests))
         faults = {fault.identifier: fault.words for fault in batch.faults}
         fresh: list[DatasetRow] = []
         still: list[str] = []

@@ -11,7 +11,7 @@ import asyncpg
 from broker.store.catalog_rows import REMOVED, UPSERT, payload
 from broker.store.catalog_sources import source_of, status
 from broker.store.database import Database
-from catalog.indexing import DatasetRow
+from catalog.indexing import INDEX_VERSION, DatasetRow
 from schemas.catalogue import CatalogueSource, HarvestStatus
 from schemas.errors import KakehashiError
 
@@ -57,6 +57,7 @@ _END = """
 UPDATE catalog_sources SET state = $3, ended = now(), removed = $4, problem = $5,
     failures = CASE WHEN $6 THEN failures + 1 ELSE 0 END,
     succeeded = CASE WHEN $3 = 'done' THEN now() ELSE succeeded END,
+    indexed = CASE WHEN $3 = 'done' THEN $8 ELSE indexed END,
     validator = CASE WHEN $3 = 'done' AND new_validator <> '' THEN new_validator ELSE validator END,
     due = now() + make_interval(secs => $7), lease_owner = NULL, lease_until = NULL
 WHERE id = $1 AND lease_owner = $2 RETURNING *,
@@ -79,6 +80,8 @@ class Claimed:
     cursor: str
     validator: str
     sealed: bytes | None
+    anew: bool
+    """What is stored of it was made by an older index, so that all of it is made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,9 @@ class CatalogHarvests:
             row = await connection.fetchrow(_CLAIM, source, self._owner, LEASE_SECONDS)
         if row is None:
             return None
-        return Claimed(source_of(row), status(row), row["cursor"], row["validator"], row["sealed"])
+        anew = row["indexed"] != INDEX_VERSION
+        validator = "" if anew else row["validator"]
+        return Claimed(source_of(row), status(row), row["cursor"], validator, row["sealed"], anew)
 
     async def free(self, source: str) -> bool:
         """Nobody holds it now."""
@@ -134,7 +139,7 @@ class CatalogHarvests:
     async def store(self, source: str, run: int, batch: StoredBatch) -> HarvestStatus:
         """A batch, all or nothing, together with the cursor behind it."""
         async with self._database.transaction() as connection:
-            batch, added = await _upsert(connection, batch, run)
+            batch, added, changed = await _upsert(connection, batch, run)
             row = await connection.fetchrow(
                 _ADVANCE,
                 source,
@@ -143,9 +148,9 @@ class CatalogHarvests:
                 batch.cursor,
                 batch.total,
                 len(batch.fresh) + len(batch.still) + len(batch.faults),
-                len(added),
-                len(batch.fresh) - len(added),
-                len(batch.still),
+                added,
+                changed,
+                len(batch.still) + len(batch.fresh) - added - changed,
                 len(batch.faults),
                 batch.validator,
             )
@@ -201,7 +206,9 @@ class CatalogHarvests:
                     source,
                     self._owner,
                 )
-            row = await connection.fetchrow(_END, source, self._owner, state, removed, problem[:1000], failed, wait)
+            row = await connection.fetchrow(
+                _END, source, self._owner, state, removed, problem[:1000], failed, wait, INDEX_VERSION
+            )
             if row is None:
                 raise _lost(source)
             return status(row)
@@ -211,31 +218,35 @@ class CatalogHarvests:
             raise _lost(source)
 
 
-async def _upsert(connection: asyncpg.Connection, batch: StoredBatch, run: int) -> tuple[StoredBatch, set[str]]:
-    """The rows, and the ids of those that are new. A row that the database can't hold becomes a fault, the others are
-    stored: what one source writes must not keep the rest out."""
+async def _upsert(connection: asyncpg.Connection, batch: StoredBatch, run: int) -> tuple[StoredBatch, int, int]:
+    """The rows, how many of them are new, and how many others have changed. A row that the database can't hold becomes
+    a fault, the others are stored: what one source writes must not keep the rest out."""
     if not batch.fresh:
-        return batch, set()
+        return batch, 0, 0
     try:
         async with connection.transaction():
             rows = await connection.fetch(UPSERT, payload(batch.fresh), run)
-        return batch, {row["id"] for row in rows if row["added"]}
+        return batch, *_counted(rows)
     except _UNSTORABLE:
         pass
-    added: set[str] = set()
+    stored: list[asyncpg.Record] = []
     fresh: list[DatasetRow] = []
     faults = dict(batch.faults)
     for one in batch.fresh:
         try:
             async with connection.transaction():
-                rows = await connection.fetch(UPSERT, payload([one]), run)
+                stored += await connection.fetch(UPSERT, payload([one]), run)
         except _UNSTORABLE as e:
             faults[one.identifier] = f"it can't be stored: {e}"[:500]
             continue
         fresh.append(one)
-        added |= {row["id"] for row in rows if row["added"]}
     digests = {row.identifier: batch.digests[row.identifier] for row in fresh if row.identifier in batch.digests}
-    return replace(batch, fresh=fresh, faults=faults, digests=digests), added
+    return replace(batch, fresh=fresh, faults=faults, digests=digests), *_counted(stored)
+
+
+def _counted(rows: Sequence[asyncpg.Record]) -> tuple[int, int]:
+    added = sum(row["added"] for row in rows)
+    return added, sum(row["changed"] for row in rows) - added
 
 
 def _lost(source: str) -> LeaseLost:

@@ -23,6 +23,8 @@ _MADE = {
     "modified": "g.modified::timestamptz",
 } | {name: f"g.{name}" for name in _COLUMNS}
 
+_REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _MADE)
+
 UPSERT = f"""
 WITH given AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS r (
@@ -33,18 +35,20 @@ WITH given AS (
 ), stored AS (
     INSERT INTO catalog_datasets AS d (id, source, identifier, cluster, {", ".join(_MADE)})
     SELECT g.id, g.source, g.identifier, g.id, {", ".join(_MADE.values())} FROM given g
-    ON CONFLICT (id) DO UPDATE SET changed_at = now(), {", ".join(f"{name} = excluded.{name}" for name in _MADE)}
-    RETURNING d.id, d.source, d.identifier, d.title, (d.xmax = 0) AS added
+    ON CONFLICT (id) DO UPDATE SET
+        changed_at = CASE WHEN d.document = excluded.document THEN d.changed_at ELSE now() END, {_REPLACED}
+    RETURNING d.id, d.source, d.identifier, d.title, (d.xmax = 0) AS added,
+        d.changed_at = now() AS changed
 ), logged AS (
     INSERT INTO catalog_changes (source, run, kind, dataset, identifier, title)
     SELECT source, $2::bigint, CASE WHEN added THEN 'added' ELSE 'changed' END, id, identifier, title FROM stored
-    WHERE added OR $2::bigint > 0
+    WHERE added OR (changed AND $2::bigint > 0)
 ), unlinked AS (
     INSERT INTO catalog_unlinked SELECT id FROM given WHERE NOT live ON CONFLICT DO NOTHING
 )
-SELECT id, added FROM stored"""  # noqa: S608
+SELECT id, added, changed FROM stored"""  # noqa: S608
 """Store rows and log them: $1 is `payload`, $2 the run; run 0 logs no changes, as live
-data changes all the time. Gives each id and whether it is new."""
+data changes all the time. Gives each id, whether it is new, and whether its document is another one than it was."""
 
 REMOVED = """
 WITH gone AS (

@@ -258,3 +258,26 @@ async def test_due_sources_are_those_whose_time_has_come(harvester: Harvester, s
 async def _expire(database: Database) -> None:
     async with database.connection() as connection:
         await connection.execute("UPDATE catalog_sources SET lease_until = now() - interval '1 second'")
+
+
+async def test_what_an_older_index_made_is_made_anew_and_is_no_change(
+    database: Database, harvester: Harvester, sources: CatalogSources
+) -> None:
+    async with Server(Portal(packages(70))) as server:
+        await add(sources, server.url)
+        await done(harvester)
+        async with database.connection() as connection:
+            before = await connection.fetch("SELECT id, changed_at FROM catalog_datasets ORDER BY id")
+            await connection.execute("UPDATE catalog_datasets SET extent = NULL, words = ''")
+            await connection.execute("UPDATE catalog_sources SET indexed = indexed - 1")
+        again = await done(harvester)
+        assert (again.added, again.changed, again.removed, again.unchanged) == (0, 0, 0, 70)
+        async with database.connection() as connection:
+            assert await connection.fetch("SELECT id, changed_at FROM catalog_datasets ORDER BY id") == before
+            assert await connection.fetchval("SELECT count(*) FROM catalog_datasets WHERE extent IS NULL") == 0
+            # once is enough
+            await connection.execute("UPDATE catalog_datasets SET extent = NULL")
+        await done(harvester)
+        async with database.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM catalog_datasets WHERE extent IS NULL") == 70
+    assert {c.kind for c in await sources.changes(after=0, source="portal", limit=1000)} == {"added"}
