@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from pathlib import Path
 
@@ -18,10 +19,13 @@ _PAGE = 250
 
 
 class EvidenceDesk:
+    """One bundle at a time: what is counted of it stands in memory."""
+
     def __init__(self, programme: Programme, sequencer: Sequencer, seeds: LoadSeeds) -> None:
         self._programme = programme
         self._sequencer = sequencer
         self._seeds = seeds
+        self._one = asyncio.Lock()
 
     async def write(self, wanted: Wanted, target: Path) -> Exported:
         """A bundle that `kakehashi verify` checks, whole or not at all. Everything that was recorded until now is taken
@@ -29,18 +33,19 @@ class EvidenceDesk:
 
         Raises NotFound, OperationNotSupported, LedgerDamaged, BadRequestData, SettingsError, StoreUnavailable.
         """
-        await self._sequencer.catch_up()
-        ledger = Ledger(self._programme.database)
-        latest = await ledger.latest()
-        appendix = await Bundling(self._programme).appendix(wanted, 0 if latest is None else latest.size)
-        first = min(one.year for one in appendix.evidence.basis.years)
-        return await export(
-            ledger,
-            self._seeds(),
-            target,
-            since=datetime(first, 4, 1, tzinfo=TOKYO),
-            earlier=appendix.earlier,
-            span=appendix.span,
-            appendix=appendix,
-            page=_PAGE,
-        )
+        async with self._one:
+            await self._sequencer.catch_up()
+            ledger = Ledger(self._programme.database)
+            latest = await ledger.latest()
+            appendix = await Bundling(self._programme).appendix(wanted, 0 if latest is None else latest.size)
+            first = min(one.year for one in appendix.evidence.basis.years)
+            return await export(
+                ledger,
+                self._seeds(),
+                target,
+                since=datetime(first, 4, 1, tzinfo=TOKYO),
+                earlier=appendix.earlier,
+                span=appendix.span,
+                appendix=appendix,
+                page=_PAGE,
+            )

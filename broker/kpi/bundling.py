@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -64,7 +64,7 @@ class ReportAppendix:
         self.evidence.take(entry)
         return True
 
-    def files(self) -> Iterator[tuple[str, bytes]]:
+    def files(self) -> list[tuple[str, bytes]]:
         """LedgerDamaged if the entries don't come to what was filed: such evidence would refute itself."""
         filed = self._filed
         report = self.evidence.filed_form(self._standing, self._closed) if filed is None else filed.body
@@ -72,8 +72,7 @@ class ReportAppendix:
         wrong = next(self.evidence.faults(report, lambda *_: True), None)
         if wrong is not None:
             raise LedgerDamaged(f"{wrong.where}: {wrong.what}")
-        yield bundle.KPI[0], bundle.to_text(basis)
-        yield bundle.KPI[1], report
+        return [(bundle.KPI[0], bundle.to_text(basis)), (bundle.KPI[1], report)]
 
 
 class Bundling:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from schemas.kpi.figures import Definition
+from schemas.kpi.names import NAMES
 
 DEFINITIONS = (
     Definition(
         "api_uses",
-        "API利用回数",
-        "API uses",
+        *NAMES["api-uses"],
         "回",
         "requests",
         "1件以上のデータを提供したリクエストの数(フローの数ではない)。受付日時(日本時間)の月に計上し、"
@@ -20,8 +20,7 @@ DEFINITIONS = (
     ),
     Definition(
         "services",
-        "接続サービス数",
-        "Connected services",
+        *NAMES["connected-services"],
         "サービス",
         "services",
         "期間中に1回以上のAPI利用があった登録サービスの数(重複なし)。登録しただけのサービス、匿名の利用、管理者による利用は含まない。",
@@ -30,8 +29,7 @@ DEFINITIONS = (
     ),
     Definition(
         "assets",
-        "連携データアセット数",
-        "Linked data assets",
+        *NAMES["linked-assets"],
         "件",
         "assets",
         "期間中にデータを提供したプラットフォームと、リクエストで指定されたデータ型の組の数(重複なし)。"

@@ -11,13 +11,14 @@ from typing import Any
 
 from schemas.errors import BadRequestData
 from schemas.kpi.definition import Filter, Kind, KpiDefinition, Measure, Scope, Source, Traffic
+from schemas.kpi.names import NAMES
 from schemas.kpi.reading import dump
 
 LIBRARY: tuple[KpiDefinition, ...] = (
     KpiDefinition(
         id="connected-services",
-        name_ja="接続サービス数",
-        name_en="Connected services",
+        name_ja=NAMES["connected-services"][0],
+        name_en=NAMES["connected-services"][1],
         unit_ja="サービス",
         unit_en="services",
         text_ja="期間中に1回以上、データの提供を受けた登録サービスの数(重複なし)。登録しただけのサービスは数えない。",
@@ -27,8 +28,8 @@ LIBRARY: tuple[KpiDefinition, ...] = (
     ),
     KpiDefinition(
         id="linked-assets",
-        name_ja="連携データアセット数",
-        name_en="Linked data assets",
+        name_ja=NAMES["linked-assets"][0],
+        name_en=NAMES["linked-assets"][1],
         unit_ja="件",
         unit_en="assets",
         text_ja="期間中に提供実績のあるプラットフォームとデータ型の組の数(重複なし)。提供の日までの最後の品質判定"
@@ -40,8 +41,8 @@ LIBRARY: tuple[KpiDefinition, ...] = (
     ),
     KpiDefinition(
         id="api-uses",
-        name_ja="API利用回数(対話型)",
-        name_en="API uses (interactive)",
+        name_ja=NAMES["api-uses.interactive"][0],
+        name_en=NAMES["api-uses.interactive"][1],
         unit_ja="回",
         unit_en="requests",
         text_ja="他エリアのデータを1件以上受け取った対話型リクエストの数。同じサービスが同じ型を1分以内に繰り返した分は"
@@ -57,8 +58,8 @@ LIBRARY: tuple[KpiDefinition, ...] = (
     ),
     KpiDefinition(
         id="api-uses-batch",
-        name_ja="API利用回数(バッチ)",
-        name_en="API uses (batch)",
+        name_ja=NAMES["api-uses.batch"][0],
+        name_en=NAMES["api-uses.batch"][1],
         unit_ja="回",
         unit_en="requests",
         text_ja="バッチ処理によるリクエストの数。対話型とは合算しない。",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import zlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,8 +34,8 @@ class Appendix(Protocol):
     def take(self, entry: Entry) -> bool:
         """Every entry, in order; False for one of which the bundle has only the hash."""
 
-    def files(self) -> Iterable[tuple[str, bytes]]:
-        """Names and contents, asked for after the last entry."""
+    def files(self) -> list[tuple[str, bytes]]:
+        """Names and contents, asked for after the last entry, in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +139,11 @@ async def export(
             writer.stored(bundle.PROOF, bundle.to_text(proof))
             writer.stored(bundle.CHECKPOINT, chosen.note.encode())
             writer.stored(bundle.KEYS, bundle.to_text(await _keys(ledger, signed)))
-            writer.stored(bundle.REPORT, bundle.to_text(reading.tally.report()))
-            for name, content in () if appendix is None else appendix.files():
-                writer.stored(name, content)
+            # seconds for some million entries, and others are served meanwhile
+            writer.stored(bundle.REPORT, bundle.to_text(await asyncio.to_thread(reading.tally.report)))
+            if appendix is not None:
+                for name, content in await asyncio.to_thread(appendix.files):
+                    writer.stored(name, content)
             manifest = bundle.to_text(
                 bundle.Manifest(
                     1, end, list(writer.packed), _written(since), first, signed.checkpoint.origin,
