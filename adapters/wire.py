@@ -48,7 +48,6 @@ class Connection(asyncio.Protocol):
         """Rings no later than the deadline of the present exchange. It stays for the next one: most have none that
         comes true."""
         self._headers: dict[str, str] = {}
-        self._lines: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._size = 0
         self._header_size = 0
@@ -108,28 +107,22 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         # what comes behind a body (RFC 9112 §7.1.2) may be thrown away
         if not self._in_body:
-            self._lines.append((name, value))
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            if key in _JOINED and key in self._headers:
+                text = self._headers[key] + ", " + text
+            self._headers[key] = text
 
     def on_headers_complete(self) -> None:
         self._in_body = True
-        headers = self._headers = self._read()
+        headers = self._headers
+        if sum(map(len, headers)) + sum(map(len, headers.values())) > MAX_HEADER_BYTES:
+            self._refusal = SourceTooLarge("the headers of the answer are too large")
+            raise self._refusal
         length = headers.get("content-length")
         self._framed = length is not None or "transfer-encoding" in headers
         if length is not None and length.isdigit() and int(length) > self._limit:
             self._refusal = SourceTooLarge(f"the answer has {length} bytes, more than the {self._limit} allowed")
             raise self._refusal
-
-    def _read(self) -> dict[str, str]:
-        headers: dict[str, str] = {}
-        for name, value in self._lines:
-            self._header_size += len(name) + len(value)
-            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-            headers[key] = headers[key] + ", " + text if key in _JOINED and key in headers else text
-        self._lines = []
-        if self._header_size > MAX_HEADER_BYTES:
-            self._refusal = SourceTooLarge("the headers of the answer are too large")
-            raise self._refusal
-        return headers
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
@@ -163,7 +156,7 @@ class Connection(asyncio.Protocol):
         transport = self.transport
         if transport is None or transport.is_closing():
             raise Unavailable("the connection is closed")
-        self._headers, self._lines, self._chunks, self._size, self._header_size = {}, [], [], 0, 0
+        self._headers, self._chunks, self._size, self._header_size = {}, [], 0, 0
         self._limit, self._in_body, self._framed, self.answered, self.reusable = limit, False, False, False, False
         self._refusal = None
         waiter = self._waiter = self.loop.create_future()

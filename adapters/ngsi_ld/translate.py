@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
@@ -75,7 +76,7 @@ def to_ask(
     name: Callable[[str], str] = query.context.expand if in_core else _same
     params: list[str] = []
     if query.retrieve:
-        path = f"{prefix}/entities/{quote(query.ids[0], safe=':')}"
+        path = f"{prefix}/entities/{_of_path(query.ids[0])}"
     else:
         path = f"{prefix}/entities"
         if query.types is not None:
@@ -117,6 +118,12 @@ def to_ask(
         pushed=pushed,
         by_us=by_us,
     )
+
+
+@lru_cache(maxsize=256)
+def _of_path(entity_id: str) -> str:
+    # the same for every source that is asked
+    return quote(entity_id, safe=":")
 
 
 def _same(name: str) -> str:
