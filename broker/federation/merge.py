@@ -6,7 +6,9 @@ everything only if a filter is left for us or the answer is to look other than n
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import msgspec
@@ -82,11 +84,24 @@ def _merge_raw(collected: Sequence[Collected], window: Window, now: Callable[[],
             for c, heads in parts:
                 c.outcome.entities = len(heads)
             return Merged(total, body=_join([_inside(p) for c, _ in parts for p in c.pages if p.heads]))
-    rows = sorted((i, k, raw) for k, (c, _) in enumerate(parts) for i, raw in _rows(c))
-    chosen = window.cut(rows)
-    for _, k, _ in chosen:
-        parts[k][0].outcome.entities += 1
-    return Merged(total, body=_join([bytes(raw) for _, _, raw in chosen]))
+    return Merged(total, body=_join(_cut([c for c, _ in parts], ids, window)))
+
+
+def _cut(collected: Sequence[Collected], ids: Sequence[str], window: Window) -> list[bytes]:
+    """The rows in the window. `ids`: of all rows, in the order in which they came. Pages of which nothing stands in the
+    window are not taken apart."""
+    pages = [(c, page) for c in collected for page in c.pages if page.heads]
+    starts = list(accumulate((len(page.heads or ()) for _, page in pages), initial=0))
+    rows: dict[int, list[msgspec.Raw]] = {}
+    out: list[bytes] = []
+    for n in window.cut(sorted(range(len(ids)), key=ids.__getitem__)):
+        at = bisect_right(starts, n) - 1
+        c, page = pages[at]
+        if at not in rows:
+            rows[at] = _split(page)
+        c.outcome.entities += 1
+        out.append(bytes(rows[at][n - starts[at]]))
+    return out
 
 
 def _merge_overlapping(parts: Sequence[tuple[Collected, list[Head]]], window: Window, now: str) -> Merged:
@@ -137,9 +152,13 @@ def _rows(collected: Collected) -> list[tuple[str, msgspec.Raw]]:
     rows: list[tuple[str, msgspec.Raw]] = []
     for page in collected.pages:
         if page.raw is not None and page.heads:
-            raws = split_rows(page.raw) if page.raw.lstrip()[:1] == b"[" else [msgspec.Raw(page.raw)]
-            rows.extend(zip((h.id for h in page.heads), raws, strict=True))
+            rows.extend(zip((h.id for h in page.heads), _split(page), strict=True))
     return rows
+
+
+def _split(page: Page) -> list[msgspec.Raw]:
+    raw = page.raw or b"[]"
+    return split_rows(raw) if raw.lstrip()[:1] == b"[" else [msgspec.Raw(raw)]
 
 
 def _inside(page: Page) -> bytes:

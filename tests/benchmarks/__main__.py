@@ -110,6 +110,8 @@ def register(base: str, ports: list[int]) -> None:
         httpx2.post(f"{base}/ngsi-ld/v1/csourceRegistrations", json=document).raise_for_status()
     end = time.monotonic() + 20
     while time.monotonic() < end:
+        # what clients register is looked at once a question has gone there
+        httpx2.get(f"{base}/ngsi-ld/v1/entities", params={"type": "Vehicle"}, timeout=30)
         if all(p["probe"] for p in httpx2.get(f"{base}/platforms").json()):
             return
         time.sleep(0.2)
