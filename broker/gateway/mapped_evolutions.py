@@ -33,13 +33,45 @@ class MappedEvolutions:
     ) -> tuple[StoredMap, Answered]:
         """A new map of everything that the query finds; what the sources did is to be settled. Errors as of
         `FederatedEvolutions.retrieve`."""
-        answered = await self._evolutions.ask(envelope, tenant, query, survey=True)
+        return await self._surveyed(envelope, tenant, query, None, digest, lifetime)
+
+    async def one(
+        self,
+        stored: StoredMap | None,
+        envelope: Envelope,
+        tenant: str,
+        query: TemporalQuery,
+        entity: str,
+        digest: bytes,
+        lifetime: timedelta | None,
+    ) -> tuple[StoredMap, Told]:
+        """The evolution of one entity, of those that a map has it from, or of all that have it, which makes a map
+        (clause 5.7.3.4). Errors as of `create`."""
+        before = None
+        if stored is None:
+            stored, before = await self._surveyed(envelope, tenant, query, entity, digest, lifetime)
+        holders = {name for entry in await self._store.entries(stored.id, ids=(entity,)) for name in entry.sources}
+        answered = await self._evolutions.ask(envelope, tenant, query, entity, holders=holders)
+        if before is not None:
+            answered.collected[:0] = before.collected
+        return stored, await self._evolutions.settle(answered, envelope, query, entity)
+
+    async def _surveyed(
+        self,
+        envelope: Envelope,
+        tenant: str,
+        query: TemporalQuery,
+        entity: str | None,
+        digest: bytes,
+        lifetime: timedelta | None,
+    ) -> tuple[StoredMap, Answered]:
+        answered = await self._evolutions.ask(envelope, tenant, query, entity, survey=True)
         stored = await self._store.create(
             tenant,
             envelope.caller.consumer.service,
             digest,
             ends_at(lifetime or DEFAULT_LIFETIME),
-            [(entity, names) for entity, names in answered.holders if storable(entity)],
+            [(name, sources) for name, sources in answered.holders if storable(name)],
         )
         return stored, answered
 

@@ -268,6 +268,16 @@ def test_maps(gateway: Gateway) -> None:
     assert (refused.status_code, refused.json()["field"]) == (400, "NGSILD-EntityMap")
     assert mixed.get(TEMPORAL, headers={HEADER: location}, **ALL, limit="101").status_code == 400
     assert mixed.get(MAPS, type=TYPE).status_code == 400
+    # one evolution, of those that the map has it from (clause 5.7.3.4), or with a map of its own
+    third = f"{TEMPORAL}/urn:ngsi-ld:Gauge:3"
+    one = mixed.get(third, headers={HEADER: location})
+    assert (one.status_code, one.headers[HEADER], len(one.json()["level"])) == (200, location, 2)
+    unknown = mixed.get(f"{TEMPORAL}/urn:ngsi-ld:Gauge:0", headers={HEADER: location})
+    assert (unknown.status_code, "kakehashi-flow" in unknown.headers) == (404, False)
+    own = mixed.get(third, entityMap="true").headers[HEADER]
+    assert own != location
+    assert mixed.get(own).json()["entityMap"] == {"urn:ngsi-ld:Gauge:3": ["@none", registration]}
+    assert HEADER not in mixed.get(third).headers
     mixed.close()
 
 

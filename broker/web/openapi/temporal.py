@@ -184,11 +184,15 @@ def _answers(*, many: bool) -> dict[int, Answer]:
     }
 
 
-def _mapped(answers: dict[int, Answer]) -> dict[int, Answer]:
-    """With those of an EntityMap, and 201 where it was made."""
-    found = {
+def _with_map(answers: dict[int, Answer]) -> dict[int, Answer]:
+    return {
         status: replace(answer, headers=(*answer.headers, "NGSILD-EntityMap")) for status, answer in answers.items()
     }
+
+
+def _mapped(answers: dict[int, Answer]) -> dict[int, Answer]:
+    """With those of an EntityMap, and 201 where it was made."""
+    found = _with_map(answers)
     return found | {201: found[200]}
 
 
@@ -250,8 +254,8 @@ TEMPORAL: tuple[Operation, ...] = (
         "Retrieve the temporal evolution of an entity / 1件の時系列を取得する",
         "Clause 5.7.3, over all areas: instances that several sources have are merged.",
         "すべての提供元から取得し、インスタンス単位で統合します。",
-        _answers(many=False),
-        ("entity_id", *_WINDOW, *_SHOWN, *_FORM, "Prefer", *_READING),
+        _with_map(_answers(many=False)),
+        ("entity_id", *_WINDOW, *_SHOWN, *_FORM, *MAPPED, "Prefer", *_READING),
         faults=(*_READ_FAULTS, 404),
     ),
     Operation(

@@ -55,3 +55,15 @@ class TemporalMaps:
         lifetime = parts.lifetime(asked.own)
         stored, answered = await self._mapped.create(envelope, space, query, asked.digest, lifetime)
         return await self._mapped.page(stored, envelope, space, query, answered), stored, True
+
+    async def one(self, call: Call, asked: Question, entity: str) -> tuple[Told, StoredMap] | None:
+        """One evolution of those that the map which the call names has it from, whichever question made that, or with a
+        map of its own; None if the call has nothing to do with maps."""
+        named = call.header(b"ngsild-entitymap")
+        if not parts.wanted(asked.own) and named is None:
+            return None
+        space, envelope = tenant(call), asked.envelope
+        stored = await parts.find(self._store, named, space, envelope.caller)
+        lifetime = parts.lifetime(asked.own)
+        stored, told = await self._mapped.one(stored, envelope, space, asked.query, entity, asked.digest, lifetime)
+        return told, stored

@@ -9,44 +9,40 @@ from broker.local.temporal import there
 from broker.web.consumption.entities import add_provenance
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.entity_map_parts import location
-from broker.web.negotiation import PLAIN, Media, choose
+from broker.web.negotiation import Media
 from broker.web.paging import page_links
-from broker.web.reading import Reader, tenant
+from broker.web.reading import tenant
 from broker.web.temporal.maps import TemporalMaps
-from broker.web.temporal.questions import Question, Questions, preferring
-from broker.web.temporal.target import target
+from broker.web.temporal.questions import Question, Questions
 from schemas.errors import NotFound
 from schemas.ngsi_ld.temporal import TemporalQuery
-from schemas.ngsi_ld.temporal_params import parse_temporal_retrieve
 
 
 class TemporalViews:
     """The handlers."""
 
-    def __init__(
-        self, evolutions: FederatedEvolutions, maps: TemporalMaps, questions: Questions, reader: Reader
-    ) -> None:
+    def __init__(self, evolutions: FederatedEvolutions, maps: TemporalMaps, questions: Questions) -> None:
         self._evolutions = evolutions
         self._maps = maps
         self._questions = questions
-        self._reader = reader
 
     async def retrieve(self, call: Call) -> Reply:
         """`GET /ngsi-ld/v1/temporal/entities/{id}`."""
-        caller = self._reader.caller(call)
-        media = choose(call.header(b"accept") or "", PLAIN)
-        context = await self._reader.context(call)
-        entity = target(call).entity
-        query = preferring(call, parse_temporal_retrieve(self._reader.parameters(call), context))
-        envelope = self._reader.envelope(call, caller)
-        told = await self._evolutions.retrieve(envelope, tenant(call), entity, query)
+        entity, asked = await self._questions.of_one(call)
+        mapped = await self._maps.one(call, asked, entity)
+        if mapped is None:
+            told, headers = await self._evolutions.retrieve(asked.envelope, tenant(call), entity, asked.query), []
+        else:
+            told, headers = mapped[0], [location(mapped[1])]
         try:
-            found = there(told.found, entity, query)
+            found = there(told.found, entity, asked.query)
         except NotFound as error:
             reply = call.problem(error)
             add_provenance(reply.headers, told.delivery)
-            return reply
-        return _reply(call, query, told, media, found.entities[0])
+        else:
+            reply = _reply(call, asked.query, told, asked.media, found.entities[0])
+        reply.headers += headers
+        return reply
 
     async def query(self, call: Call) -> Reply:
         """`GET /ngsi-ld/v1/temporal/entities`."""

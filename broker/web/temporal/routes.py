@@ -39,7 +39,7 @@ def temporal_routes(
     evolutions, stored = FederatedEvolutions(gateway, reads), EntityMaps(database)
     questions = Questions(reader)
     maps = TemporalMaps(MappedEvolutions(evolutions, stored), stored, questions)
-    views = TemporalViews(evolutions, maps, questions, reader)
+    views = TemporalViews(evolutions, maps, questions)
     writes = TemporalWrites(Evolutions(database), distribution, reader)
     temporal = "/ngsi-ld/v1/temporal"
     entity = f"{temporal}/entities/{{entity_id:path}}"
