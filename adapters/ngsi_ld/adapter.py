@@ -43,6 +43,8 @@ _NOTHING = (b"ResourceNotFound", b"NonexistentTenant", b"NoExistentTenant")
 """Types of a 404 by which a broker says that it has nothing of what was asked for (clause 6.3.17)."""
 _CONTEXT_RETRY_SECONDS = 600.0
 _REFUSALS = (400, 403, 413, 422)
+_UNSEEN = frozenset({"q", "geo", "scope"})
+"""Filters that are sent to a platform that nobody has looked at yet, and applied here all the same."""
 _PAGES = (500, 200, 100, 50, 20)
 
 
@@ -67,6 +69,9 @@ class NgsiLdAdapter(Describes):
             # one that was not looked at yet is asked, and may say that it has none
             temporal=probe is None or not probe.ok or "temporal" in self.verified,
         )
+        self._unseen = probe is None
+        self._wanted = dict(platform.distribution.info).get("jsonldcontext")
+        self._spoken = None if self._wanted is None else core_of(self._wanted)
         self._headers: dict[Context, dict[str, str]] = {}
         self._answers = Answers(services.context_of)
         self._unresolvable: dict[str, float] = {}
@@ -88,15 +93,16 @@ class NgsiLdAdapter(Describes):
         # in a context that it was never seen to read it may have to be asked in IRIs yet, with the same plan
         url = query.context.url
         iris = in_core or (url is not None and url not in self._understood and core_of(url) is None)
-        pushed = pushable(query, self.capabilities, self.verified, iris=iris)
+        pushed = pushable(query, self.capabilities, self.verified, iris=iris or self._spoken is not None)
+        if self._unseen and not in_core and self._spoken is None:
+            pushed |= pushable(query, self.capabilities, _UNSEEN, iris=False)
         any_of = "idPattern=.%2A"
         if self._types and "untyped" not in self.verified:
             any_of = "type=" + quote(",".join(self._types), safe=",:")
         return to_ask(
             query,
-            in_core=in_core,
+            asked_in=self._spoken or (CORE if in_core else query.context),
             prefix=self.prefix,
-            core=CORE,
             pushed=pushed,
             any_of=any_of,
             partial=bool(self.platform.coverage.attributes),
@@ -110,11 +116,12 @@ class NgsiLdAdapter(Describes):
         return until is not None and until > asyncio.get_running_loop().time()
 
     def headers_for(self, context: Context) -> dict[str, str]:
-        """Accept, tenant and the Link of the context that is asked in; none for a core version: it is the default."""
+        """Accept, tenant and the Link of the context that is asked in; none for a core version, which is the default,
+        unless the platform is registered with it."""
         found = self._headers.get(context)
         if found is None:
             found = {"accept": dict(self.platform.distribution.info).get("accept", "application/json")}
-            if context.url is not None and core_of(context.url) is None:
+            if context.url is not None and (core_of(context.url) is None or context is self._spoken):
                 found["link"] = context.link_header()
             if self.platform.tenant:
                 found["ngsild-tenant"] = self.platform.tenant
@@ -129,6 +136,9 @@ class NgsiLdAdapter(Describes):
 
     async def fetch(self, request: Any, ctx: SourceContext) -> AsyncIterator[Page]:
         ask: Ask = request
+        if self._wanted is not None and self._spoken is None:
+            self._spoken = await self._answers.wanted(self._wanted)
+            ask = self._ask(ask.query, in_core=False)
         if ask.by_us and self._types_may_change():
             # a type that came up since must not go missing: a question of this kind is worth another one
             with contextlib.suppress(SourceNotFound, SourceUnsupported):
@@ -150,6 +160,12 @@ class NgsiLdAdapter(Describes):
                 continue
             if not ask.retrieve and self._refuses_limit(answer, min(max(left, 1), page_limit)):
                 page_limit, count = self.capabilities.page_limit, True
+                url = self.root + with_page(ask, offset, min(max(left, 1), page_limit), count)
+                continue
+            if answer.status in _REFUSALS and self._unseen and ask.pushed - self.verified:
+                # it may not know such a filter: until it was looked at it is asked for everything
+                self._unseen = False
+                ask = self._ask(ask.query, in_core=ask.asked_in is not ask.working)
                 url = self.root + with_page(ask, offset, min(max(left, 1), page_limit), count)
                 continue
             raise_for_status(answer)
@@ -222,7 +238,7 @@ class NgsiLdAdapter(Describes):
         That is remembered for a while, and the question is put in the core context, where IRIs stand for themselves.
         """
         url = ask.asked_in.url
-        if url is None or core_of(url) is not None:
+        if url is None or core_of(url) is not None or ask.asked_in is self._spoken:
             return False
         if answer.status == 200:
             if self._answers.reading(answer.headers.get("link"), ask.asked_in) is AS_ASKED:

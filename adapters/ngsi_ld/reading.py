@@ -11,7 +11,7 @@ import orjson
 from adapters.contract import Page
 from adapters.ngsi_ld.translate import AS_ASKED, Ask, Reading, read_link
 from adapters.upstream import Answer
-from schemas.errors import BadRequestData, BadUpstream, ContextNotAvailable
+from schemas.errors import BadRequestData, BadUpstream, ContextNotAvailable, SourceUnsupported
 from schemas.ngsi_ld.context import CORE, Context, core_of
 from schemas.ngsi_ld.head import read_head, read_heads, split_rows
 from schemas.ngsi_ld.rename import expand_entity, renaming, translate
@@ -95,6 +95,13 @@ class Answers:
             return await self._fetch(own[0])
         except ContextNotAvailable as e:
             raise BadUpstream(f"its answer is in a @context that can't be had: {e.detail}") from None
+
+    async def wanted(self, url: str) -> Context:
+        """The context that the platform is registered with (clause 4.3.6.6). SourceUnsupported if it can't be had."""
+        try:
+            return await self._fetch(url)
+        except ContextNotAvailable as e:
+            raise SourceUnsupported(f"the @context that it is registered with can't be had: {e.detail}") from None
 
     async def expanded(self, rows: list[dict[str, Any]], link: str | None) -> list[dict[str, Any]]:
         """Rows of an answer that was asked for in the core context, with names as IRIs."""

@@ -39,13 +39,14 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 def pushable(query: EntityQuery, claims: Capabilities, verified: frozenset[str], *, iris: bool) -> frozenset[str]:
-    """Which of "q", "geo", "idPattern" and "attrs" may be left to the platform: what it claims and was seen to do.
+    """Which of "q", "geo", "idPattern", "attrs" and "scope" may be left to the platform: what it claims and was seen to
+    do.
 
     `iris`: its names may have to be put as IRIs, for which the grammar of q (clause 4.9) has no form that all brokers
     read ("q-iri" was verified where ours is). A filter that is not believed is not sent, either: a platform that can't
     read it would refuse the whole question.
     """
-    found = verified & {"idPattern", "attrs"}
+    found = verified & {"idPattern", "attrs", "scope"}
     q, geo = query.q, query.geo
     if q is not None and "q" in verified and q.operators <= claims.q_operators and (not iris or "q-iri" in verified):
         found |= {"q"}
@@ -57,23 +58,20 @@ def pushable(query: EntityQuery, claims: Capabilities, verified: frozenset[str],
 def to_ask(
     query: EntityQuery,
     *,
-    in_core: bool,
+    asked_in: Context,
     prefix: str,
-    core: Context,
     pushed: frozenset[str],
     any_of: str,
     partial: bool = False,
     local: bool = False,
 ) -> Ask:
-    """`in_core`: put names as IRIs, for a platform that can't have the working context. `pushed`: see `pushable`.
+    """`asked_in`: the context in which names are put; in the core context they are IRIs. `pushed`: see `pushable`.
     `partial`: it is registered for some attributes only, which are named whether it heeds that or not. `local`: it is
     to go no further.
 
     `any_of`: a parameter that takes everything, for when there is none that selects (clause 5.7.2.4 wants one).
     """
-    asked_in = core if in_core else query.context
-    # in the core context a full IRI always stands for itself, whatever else a platform knows
-    name: Callable[[str], str] = query.context.expand if in_core else _same
+    name = _naming(query.context, asked_in)
     params: list[str] = []
     if query.retrieve:
         path = f"{prefix}/entities/{_of_path(query.ids[0])}"
@@ -86,15 +84,17 @@ def to_ask(
         if query.id_pattern is not None and "idPattern" in pushed:
             params.append("idPattern=" + quote(query.id_pattern, safe=""))
         if query.q is not None and "q" in pushed:
-            params.append("q=" + quote(query.q.rename(name).text if in_core else query.q.text, safe=""))
+            params.append("q=" + quote(query.q.text if name is _same else query.q.rename(name).text, safe=""))
         if query.geo is not None and "geo" in pushed:
-            geo = query.geo.rename(name) if in_core else query.geo
+            geo = query.geo if name is _same else query.geo.rename(name)
             params.append(
                 f"georel={quote(geo.georel_text, safe='')}&geometry={geo.geometry}"
                 f"&coordinates={quote(geo.coordinates_text, safe=',')}"
             )
             if geo.geoproperty != "location":
                 params.append("geoproperty=" + quote(geo.geoproperty, safe=""))
+        if query.scope is not None and "scope" in pushed:
+            params.append("scopeQ=" + quote(query.scope.text, safe="/"))
     projection = projected(query) if partial or "attrs" in pushed else ()
     if projection:
         params.append("attrs=" + quote(",".join(map(name, projection)), safe=",:"))
@@ -130,6 +130,16 @@ def _same(name: str) -> str:
     return name
 
 
+def _naming(working: Context, asked_in: Context) -> Callable[[str], str]:
+    """How names of one context are put in the other."""
+    if asked_in is working:
+        return _same
+    if asked_in is CORE:
+        # there a full IRI always stands for itself, whatever else a platform knows
+        return working.expand
+    return lambda name: asked_in.compact(working.expand(name))
+
+
 def _type_names(query: EntityQuery, name: Callable[[str], str]) -> list[str]:
     """A list of names that takes at least what the selection takes (clause 4.17 is not everywhere)."""
     types = query.types
@@ -153,13 +163,14 @@ def pushdown(query: EntityQuery, ask: Ask, claims: Capabilities, verified: froze
     """What is left for us: whatever the platform was not seen to do."""
     types = query.types
     selects = bool(query.attrs) or (bool(query.pick) and _ALWAYS.isdisjoint(query.pick))
-    selected = bool(projected(query)) and "attrs" in ask.pushed
+    done = ask.pushed & verified
+    selected = bool(projected(query)) and "attrs" in done
     residual = Residual(
         ids=bool(query.ids) and not query.retrieve and "id" not in verified,
         types=types is not None and (query.retrieve or types.simple is None or "type" not in verified),
-        id_pattern=query.id_pattern is not None and not query.retrieve and "idPattern" not in ask.pushed,
-        q=query.q is not None and "q" not in ask.pushed,
-        geo=query.geo is not None and "geo" not in ask.pushed,
+        id_pattern=query.id_pattern is not None and not query.retrieve and "idPattern" not in done,
+        q=query.q is not None and "q" not in done,
+        geo=query.geo is not None and "geo" not in done,
         # what a platform gives for attrs has id and type, which a pick may leave out
         projection=bool(query.pick or query.omit) or (bool(query.attrs) and not selected),
     )

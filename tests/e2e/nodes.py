@@ -88,6 +88,11 @@ class Node(Space):
         found = self.client.get("/flows", params={"operation": operation, "limit": 1000}).json()
         return [f for f in found if f["provider"]["platform"] in self.registered]
 
+    def asked_for(self, answer: httpx2.Response) -> list[str]:
+        """The registrations that were asked for an answer."""
+        found = self.client.get("/flows", params={"request": answer.headers["x-request-id"]}).json()
+        return [f["provider"]["platform"] for f in found if f["provider"]["platform"] in self.registered]
+
     def close(self) -> None:
         self.forget()
         super().close()

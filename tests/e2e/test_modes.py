@@ -199,7 +199,7 @@ def test_a_source_of_other_datasets_is_not_asked(here: Node, there: Node, asked:
     assert there.create({"id": ID, "type": "Room", "heat": value}).status_code == 201
     answer = here.get(ENTITIES, type="Room", datasetId=asked)
     assert len(answer.json()) == found
-    assert len(here.flows("query")) == found
+    assert len(here.asked_for(answer)) == found
     assert len(here.get(REGISTRATIONS, type="Room", datasetId=asked).json()) == found
     assert len(here.get(ENTITIES, type="Room").json()) == 1
 
