@@ -197,9 +197,17 @@ def _table(session: Session, services: list[Service], keys: dict[str, list[Key]]
     for s in services:
         off = Text(words("service.state.off"), style="red")
         on = Text(words("service.state.on"), style="green")
-        last = max((k.last_used for k in keys.get(s.id, ()) if k.last_used is not None), default=None)
-        used = None if last is None else f"{last:%Y-%m-%d %H:%M}Z"
+        used = "\n".join(_used(session, key) for key in keys.get(s.id, ())) or None
         kind = words(f"service.kind.{s.kind.value}")
         plain = (s.id, s.name, s.organisation, s.project, s.area, kind, ", ".join(sorted(s.roles)), used)
         table.add_row(*map(cell, plain), off if s.disabled else on)
     return table
+
+
+def _used(session: Session, key: Key) -> str:
+    """When a key was last used, and until when it holds if another has taken its place."""
+    words = session.words
+    last = words("service.key.unused") if key.last_used is None else f"{key.last_used:%Y-%m-%d %H:%M}Z"
+    if key.expires_at is None:
+        return last
+    return words("service.key.old", last=last, end=f"{key.expires_at:%Y-%m-%d %H:%M}Z")

@@ -21,6 +21,7 @@ from broker.federation.plan import Step
 from broker.federation.split import Part, Split
 from broker.gateway.gateway import Envelope, Gateway
 from broker.identity.agreements.quotas import used_up
+from broker.registry.registry import LOCAL_ID
 from broker.registry.source import Source
 from broker.store.entities import Entities
 from broker.store.entity_change import Decide
@@ -28,6 +29,7 @@ from broker.store.temporal import Evolutions
 from schemas.agreement import Operation
 from schemas.capability import Pushdown
 from schemas.errors import Forbidden, KakehashiError, NoSuchTenant, NotFound, QuotaExceeded, Unavailable
+from schemas.flow import Flow
 from schemas.narrowing import Clause
 from schemas.ngsi_ld.query import EntityQuery
 from schemas.ngsi_ld.write import FLOWS, TEMPORAL, Write
@@ -62,16 +64,16 @@ class Permits:
     evolutions: Evolutions
     knows: Callable[[str], bool]
 
-    def of(self, envelope: Envelope, tenant: str) -> Permit | None:
-        """What the caller may write in a tenant; None: everything. Forbidden if it is nothing at all; NoSuchTenant:
-        only the administration makes tenants."""
+    def of(self, envelope: Envelope, tenant: str, tell: Callable[[Sequence[Flow]], None]) -> Permit | None:
+        """What the caller may write in a tenant; None: everything. Forbidden if it is nothing at all; NoSuchTenant: a
+        tenant is made by the administration, by writing to it or by registering a platform for it."""
         if envelope.caller.admin:
             return None
-        permit = Permit(self, envelope, tenant, self.gateway.registry.keepers(tenant))
+        permit = Permit(self, envelope, tenant, tell, self.gateway.registry.keepers(tenant))
         permit.here = tuple(c for keeper in permit.keepers for c in permit.clauses(keeper))
         if not permit.here and not any(permit.clauses(s.platform) for s in self.gateway.registry.writable(tenant)):
             raise Forbidden(_HOW)
-        if not self.knows(tenant):
+        if not self.knows(tenant) and all(keeper.id == LOCAL_ID for keeper in permit.keepers):
             raise NoSuchTenant("there is no such tenant", field="NGSILD-Tenant", value=tenant, clause="5.5.10")
         return permit
 
@@ -83,6 +85,7 @@ class Permit:
     house: Permits
     envelope: Envelope
     tenant: str
+    tell: Callable[[Sequence[Flow]], None]
     keepers: Sequence[Platform]
     here: tuple[Clause, ...] = ()
     admitted: set[str] = field(default_factory=set)
@@ -188,7 +191,7 @@ class Permit:
         # nothing of it is delivered to the caller
         for outcome in result.outcomes:
             outcome.entities = 0
-        await gateway.settle(result, self.envelope, "check", tuple(sorted(write.types)), done=True)
+        self.tell(await gateway.settle(result, self.envelope, "check", tuple(sorted(write.types)), done=True))
         if not all(outcome.complete for outcome in result.outcomes) or not result.outcomes:
             raise Unavailable(f"{source.id} does not show what is there, so nothing was written", field="id")
         entities = result.entities or []
@@ -240,7 +243,7 @@ class Permit:
             step = Step(await self._keeper(self.used or next(iter(self.here), None)), Pushdown(None))
             operation, types = FLOWS[write.operation], tuple(sorted(write.types))
             result = Result([Collected(step, outcome)])
-            await self.house.gateway.settle(result, self.envelope, operation, types, done=True)
+            self.tell(await self.house.gateway.settle(result, self.envelope, operation, types, done=True))
 
     async def _keeper(self, clause: Clause | None) -> Source:
         """The platform that gives this right here, as a source."""

@@ -41,6 +41,8 @@ class Call(msgspec.Struct):
     receive: Receive
     permit: Permit | None = None
     """Of a write: what the caller may write; None: everything."""
+    flows: list[UUID] | None = None
+    """Of a write: what was recorded of it; an answer to a read says so itself."""
 
     @property
     def path(self) -> dict[str, str]:
@@ -165,6 +167,8 @@ class Endpoint:
                         exc_info=None if reply.status in (503, 504) else e,
                     )
         reply.headers.append((b"x-request-id", str(call.request).encode()))
+        if call.flows:
+            reply.headers.append((b"kakehashi-flow", ", ".join(map(str, call.flows)).encode()))
         if tenant:
             reply.headers.append((b"ngsild-tenant", tenant))
         if b"prefer" in call.headers and reply.body:

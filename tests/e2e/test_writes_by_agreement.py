@@ -150,6 +150,7 @@ def test_what_is_covered_is_written_and_metered(town: Writing, where: str) -> No
                 1,
             ), operation
             assert (row["entities"], row["outcome"], row["provider_area"]) == (0, "ok", AREAS[where])
+            assert set(answer.headers["kakehashi-flow"].split(", ")) == {str(flow["id"]) for flow in town.flows(answer)}
         assert (town.held(where, one["id"]) or {})["heat"] == 30
 
 
@@ -299,9 +300,17 @@ def test_what_is_not_the_callers_is_left_alone(town: Writing) -> None:
     with town.agreed(**writing("broker")):
         assert town.write("broker", "POST", ENTITIES, fresh(), local="true").status_code == 403
         assert town.write("store", "POST", ENTITIES, fresh()).status_code == 403
-        # nor is a tenant made
-        answer = town.ask("POST", ENTITIES, "app", json=fresh(), headers={"ngsild-tenant": "new"})
-        assert answer.status_code in (403, 404)
+    # nor is a tenant made, but by who registers a platform for it
+    with town.agreed(provider_area="otemachi", operations=["write"]):
+        for name, expected in (("new", 404), ("", 201)):
+            headers = {"ngsild-tenant": name} if name else {}
+            assert town.ask("POST", ENTITIES, "app", json=fresh(), headers=headers).status_code == expected
+    document = {"id": "made", "area": "otemachi", "adapter": "local", "tenant": "made", "registry_tenant": "made"}
+    assert town.ask("POST", "/platforms", "admin", json=document).status_code == 201
+    town.wait(lambda: "id" in town.ask("GET", "/platforms/made", "admin").json())
+    with town.agreed(provider_area="otemachi", operations=["write"]):
+        answer = town.ask("POST", ENTITIES, "app", json=fresh(), headers={"ngsild-tenant": "made"})
+        assert answer.status_code == 201, answer.text
 
 
 def test_an_operator_writes_to_its_own_area(town: Writing) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from broker.federation.forward import Sent
@@ -18,6 +19,7 @@ from broker.web.problems import document
 from broker.web.provision.shares import Share, answered, told
 from broker.web.reading import Reader, tenant
 from schemas.errors import Conflict, Forbidden, KakehashiError, NotFound, SourceLoop
+from schemas.flow import Flow
 from schemas.ngsi_ld.head import types_of
 from schemas.ngsi_ld.write import FLOWS, Write
 from schemas.outcome import Status
@@ -42,7 +44,7 @@ class Distribution:
     def admit(self, call: Call) -> None:
         """Unauthorized or Forbidden if who asks may write nothing, LoopDetected if the request has been here (clause
         4.3.6.4). What it may write is told in the call."""
-        call.permit = self._permits.of(self._envelope(call), tenant(call))
+        call.permit = self._permits.of(self._envelope(call), tenant(call), partial(_tell, call))
         via = call.header(b"via")
         if via is not None:
             self._gateway.forward_via(via, tenant(call))
@@ -155,14 +157,20 @@ class Distribution:
         if not offered:
             return refused
         types = tuple(sorted(write.types))
-        sent, _ = await self._gateway.forward(
+        sent, flows = await self._gateway.forward(
             offered, self._envelope(call), tenant(call), FLOWS[write.operation], types
         )
+        _tell(call, flows)
         return [*refused, *(told(one) for one in sent if not _looped(one))]
 
     def _envelope(self, call: Call) -> Envelope:
         caller = self._reader.callers.identify(call.headers)
         return Envelope(call.request, call.arrival, caller, call.header(b"via"), None, call.headers)
+
+
+def _tell(call: Call, flows: Sequence[Flow]) -> None:
+    """The answer is to tell of what was recorded."""
+    call.flows = [*(call.flows or ()), *(flow.id for flow in flows)]
 
 
 def _looped(one: Sent) -> bool:
