@@ -104,9 +104,12 @@ LEDGER_HELP: Table = {
     "witness.once": ("1回だけ(連署しなければ終了コード1)", "Look once; status 1 if it was not cosigned."),
     "verify.help": (
         "台帳のファイルを検証する。データベースもネットワークも使わない。すべて正しいときだけ終了コード0。",
-        "Check a bundle of the ledger, with no database and no network. Status 0 only if everything holds.",
+        "Check a bundle or receipt of the ledger, with no database and no network. Status 0 only if everything holds.",
     ),
-    "verify.bundle": ("ledger exportが書き出したファイル", "A file that `ledger export` wrote."),
+    "verify.bundle": (
+        "ledger exportかledger archiveのファイル、またはGET /ledger/receipt/…の応答",
+        "A file that `ledger export` or `ledger archive` wrote, or the answer of GET /ledger/receipt/….",
+    ),
     "verify.trust": (
         "別の経路で知った台帳または証人の鍵(または@ファイル)。なければ自己整合性だけを確かめる",
         "Key (or @FILE) of the ledger or of a witness, known by other ways; else only self-consistency is shown.",
@@ -144,6 +147,10 @@ LEDGER_SAID: Table = {
     "witness.key": ("証人の鍵: {witness}", "Key of this witness: {witness}"),
     "witness.cosigned": ("連署しました: {origin}、{size} 件", "Cosigned {origin} with {size} entries"),
     "witness.refused": ("連署できません: {cause}", "Not cosigned: {cause}"),
+    "verify.receipt": (
+        "フロー {flow} は台帳 {origin} の {index} 番({size} 件中)",
+        "The flow {flow} is entry {index} of the ledger {origin} with {size} entries",
+    ),
     "verify.busy": ("検証しています…", "Checking …"),
     "verify.fault": ("✗ {where}: {what}", "✗ {where}: {what}"),
     "verify.about": (

@@ -1,4 +1,4 @@
-"""`kakehashi verify`: a bundle checked by itself, with no database and no network."""
+"""`kakehashi verify`: a bundle, an archive or a receipt checked by itself, with no database and no network."""
 
 from __future__ import annotations
 
@@ -37,6 +37,12 @@ def verify(
             from broker.metering.ledger.archive import check as check_archive
 
             verdict = check_archive(data, trust=keys)
+        elif bytes(data[:1]) == b"{":
+            from schemas.ledger.receipt import LARGEST, verify_receipt
+
+            if earlier is not None:
+                raise BadRequestData("a receipt tells of one flow; take a bundle", field="--since")
+            verdict = verify_receipt(bytes(data[: LARGEST + 1]), trust=keys)
         else:
             verdict = check(data, trust=keys, since=earlier)
     if as_json:
@@ -75,14 +81,16 @@ def _show(session: Session, verdict: Verdict) -> None:
     facts = verdict.facts
     for fault in verdict.faults:
         session.say("verify.fault", "red", where=fault.where, what=fault.what)
-    if "size" in facts:
+    if "first" in facts:
         session.say("verify.about", **{name: facts[name] for name in ("origin", "first", "end", "size")})
     if "fingerprint" in facts:
         session.say("verify.key", signer=facts["key"], fingerprint=facts["fingerprint"])
     if not verdict.holds:
         session.say("verify.refused", "bold red", count=len(verdict.faults))
         return
-    if "report" in facts:
+    if "flow" in facts:
+        session.say("verify.receipt", **{name: facts[name] for name in ("flow", "index", "origin", "size")})
+    elif "report" in facts:
         counted = facts["report"]["corrected"]
         session.say("verify.figures", **{name: counted[name] for name in ("uses", "flows", "entities", "bytes")})
     else:

@@ -19,6 +19,7 @@ from schemas.flow import Consumer, Flow, Provider, uuid7
 from schemas.ledger.checkpoint import SignedCheckpoint, read_checkpoint
 from schemas.ledger.entry import FlowEntry, read_entry
 from schemas.ledger.note import VerifyingKey, from_base64
+from schemas.ledger.receipt import verify_receipt
 from schemas.ledger.tree import consistent, included, leaf_hash
 
 ADMIN = "an-admin-key-for-tests"
@@ -108,6 +109,10 @@ def test_a_receipt_proves_that_a_flow_is_in_the_ledger(ledger: Ledger) -> None:
     leaf = leaf_hash(receipt["entry"].encode())
     assert included(leaf, receipt["index"], checkpoint.size, proof, checkpoint.root)
     assert receipt["witnesses"] == 0
+    # and as it is, for `kakehashi verify`
+    verdict = verify_receipt(ledger.get(f"receipt/{flow.id}", "app").content, trust=[ledger.key()])
+    assert verdict.faults == []
+    assert (verdict.facts["flow"], verdict.facts["trusted"]) == (str(flow.id), True)
 
 
 def test_a_receipt_is_for_those_whom_it_concerns(ledger: Ledger) -> None:

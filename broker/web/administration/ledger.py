@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
@@ -19,6 +20,7 @@ from schemas.errors import BadRequestData, BodyTooLarge, InvalidRequest, NotFoun
 from schemas.ledger.checkpoint import read_checkpoint
 from schemas.ledger.entry import FlowEntry, read_entry
 from schemas.ledger.note import to_base64
+from schemas.ledger.receipt import make_keys
 from schemas.roles import Role
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -88,8 +90,9 @@ def routes(ledger: Ledger, witnesses: Witnesses, callers: Callers) -> APIRouter:
 
     @router.get("/receipt/{flow}", summary="Proof that a flow is in the ledger / 記録の証明")
     async def receipt(flow: UUID, caller: Caller = Depends(whom)) -> JSONResponse:
-        """To its consumer, its provider, the secretariat and auditors: the entry, and the inclusion proof (RFC 9162)
-        that leads from it to the root of a checkpoint. 202 if it was settled a moment ago and is not signed for yet."""
+        """To its consumer, its provider, the secretariat and auditors: the entry, the inclusion proof (RFC 9162) that
+        leads from it to the root of a checkpoint, and the keys that signed it, all for `kakehashi verify`. 202 if it
+        was settled a moment ago and is not signed for yet."""
         index = await ledger.find(flow)
         latest = await ledger.latest()
         if index is None or latest is None or latest.size <= index:
@@ -104,6 +107,9 @@ def routes(ledger: Ledger, witnesses: Witnesses, callers: Callers) -> APIRouter:
         witnessed = await ledger.latest(witnessed=True)
         chosen = witnessed if witnessed is not None and witnessed.size > index else covering
         proof = await ledger.inclusion(index, chosen.size)
+        signed = read_checkpoint(chosen.note)
+        cosigned = signed.witnesses(await ledger.witnesses([one.name for one in signed.note.signatures[1:]]))
+        keys = make_keys(await ledger.keys(), [key for key, _ in cosigned])
         return JSONResponse(
             {
                 "flow": str(flow),
@@ -114,6 +120,7 @@ def routes(ledger: Ledger, witnesses: Witnesses, callers: Callers) -> APIRouter:
                 "proof": [to_base64(digest) for digest in proof],
                 "checkpoint": chosen.note,
                 "witnesses": chosen.witnesses,
+                "keys": msgspec.to_builtins(keys),
             },
             headers=_NO_STORE,
         )
