@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import islice
 from typing import Any
@@ -15,6 +15,7 @@ from broker.store.database import Database
 from broker.store.flows_write import COLUMNS, row
 from broker.store.ledger_events import enter
 from broker.store.projects import Change
+from broker.store.usage_rollup import mark
 from schemas.flow import Consumer, Flow, Provider
 from schemas.kpi.definition import read_definition
 from schemas.kpi.library import completed
@@ -199,3 +200,31 @@ async def tell(database: Database, some: Iterable[Event]) -> None:
     for kind, time, subject, body in some:
         async with database.transaction() as connection:
             await enter(connection, kind, subject, "test", body, now=time.astimezone(UTC))
+
+
+async def correct(database: Database, made: list[Flow], count: int, seed: int = 1) -> list[Flow]:
+    """Correct some flows, as approved corrections do in the database; the flows as they count then. Every third is
+    reversed."""
+    chance = random.Random(seed)
+    chosen = set(chance.sample(range(len(made)), count))
+    counted, rows = [], []
+    for place, flow in enumerate(made):
+        if place not in chosen:
+            counted.append(flow)
+            continue
+        told: tuple[int, int, bool] | tuple[None, None, None] = (None, None, None)
+        if chance.randrange(3):
+            entities, size, batch = chance.choice([0, 1, 30]), chance.randrange(5000), chance.random() < 0.5
+            told = (entities, size, batch)
+            consumer = replace(flow.consumer, batch=batch)
+            counted.append(replace(flow, entities=entities, bytes=size, consumer=consumer))
+        rows.append((UUID(int=chance.getrandbits(128)), flow.id, flow.request, flow.time, *told))
+    async with database.transaction() as connection:
+        await connection.executemany(
+            "INSERT INTO corrections (id, flow, request, time, entities, bytes, batch, reason, state, requested_by,"
+            " requested_at, decided_by, decided_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'recount', 'approved', 'a',"
+            " now(), 'b', now())",
+            rows,
+        )
+        await mark(connection, {row[3].astimezone(TOKYO).date() for row in rows})
+    return counted
