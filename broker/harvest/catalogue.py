@@ -154,6 +154,7 @@ class Catalogue:
 
 
 def _platform_hosts(registry: Registry) -> list[str]:
-    """Their owners agreed to be asked for entities, and may count who comes for what else."""
-    endpoints = (source.platform.endpoint for source in registry.sources() if source.network)
+    """Their owners agreed to be asked for entities, and may count who comes for what else. A file that was registered
+    lies at a portal, whose other files are to be looked for."""
+    endpoints = (s.platform.endpoint for s in registry.sources() if s.network and s.platform.adapter != "geojson")
     return sorted({(urlsplit(endpoint).hostname or "").lower() for endpoint in endpoints})

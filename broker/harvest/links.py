@@ -100,7 +100,7 @@ class LinkChecker:
             if not await self._links.spend(budget):
                 crawl.spent = True
                 break
-            verdict = await self._find(link)
+            verdict = await self._find(link, budget)
             broken = await self._links.tell(link, verdict)
             crawl.looked += 1
             crawl.broken += broken
@@ -114,10 +114,10 @@ class LinkChecker:
             await asyncio.sleep(_PAUSE * self._pace)
         await self._links.rest(turn.host, failures, after)
 
-    async def _find(self, link: DueLink) -> Verdict:
+    async def _find(self, link: DueLink, budget: int) -> Verdict:
         """Without a credential, and without reading more than the head."""
         verdict = await self._ask("HEAD", link)
-        if head_is_enough(verdict):
+        if head_is_enough(verdict) or not await self._links.spend(budget):
             return verdict
         await asyncio.sleep(_PAUSE * self._pace)
         return await self._ask("GET", link)

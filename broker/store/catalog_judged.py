@@ -13,9 +13,9 @@ from catalog.quality import Findings, quality
 from schemas.dataset import decode
 
 _BATCH = 500
-DUPLICATE = """EXISTS (SELECT FROM catalog_datasets o WHERE o.source = d.source AND o.id <> d.id
-    AND o.keys && ARRAY(SELECT key FROM unnest(d.keys) AS k (key) WHERE key LIKE 't:%'))"""
-"""The catalogue of `catalog_datasets d` has another one of its publisher and title (`catalog.indexing.keys`)."""
+DUPLICATE = """EXISTS (SELECT FROM catalog_datasets o WHERE o.title = d.title AND o.source = d.source
+    AND o.publisher = d.publisher AND o.publisher <> '' AND o.id <> d.id AND NOT o.live)"""
+"""The catalogue of `catalog_datasets d` has another one of its publisher and title; by the index of titles."""
 _READ = f"""
 SELECT d.id, d.document, d.score, EXISTS (SELECT FROM catalog_links l WHERE l.dataset = d.id AND NOT l.alive) AS broken,
     EXISTS (SELECT FROM catalog_links l WHERE l.dataset = d.id AND l.unreadable IS NOT NULL) AS unreadable,

@@ -204,6 +204,11 @@ async def test_two_processes_share_the_hosts_and_the_budget(
     async with database.connection() as connection:
         await connection.execute("UPDATE catalog_chores SET day = day - 1")
     assert (await checker.turn(budget=4)).looked == 4
+    files.status = {"/8.csv": 404}
+    async with database.connection() as connection:
+        await connection.execute("UPDATE catalog_chores SET day = day - 1")
+    assert (await checker.turn(budget=1)).looked == 1
+    assert files.asked[-1] == ("HEAD", "/8.csv"), "a second question would have been one too many"
     spared = LinkChecker(links, upstream, lambda: ["127.0.0.1"], per_day=1000, pace=0)
     assert await spared.waiting() == 0
     assert (await spared.turn()).looked == 0
