@@ -6,11 +6,17 @@ read, of which only the first are kept. What decides in either case is the order
 
 from __future__ import annotations
 
+from typing import Final
+
 from adapters.contract import SourceContext
 from broker.local.ask import PAGE, Ask, Entity, within
 from broker.store.entities import Entities
 from broker.store.entity_order import By
+from schemas.errors import SourceTooLarge
 from schemas.ngsi_ld.order import Order
+
+MOST: Final = 50_000
+"""Entities that are read for one page where keys don't tell the order."""
 
 
 async def in_order(
@@ -56,9 +62,9 @@ async def _walked(
 async def _sorted(
     entities: Entities, tenant: str, ask: Ask, order: Order, need: int, ctx: SourceContext
 ) -> tuple[list[Entity], int]:
-    """The first `need` of all that match, and how many those are."""
+    """The first `need` of all that match, and how many those are. SourceTooLarge if too many would have to be read."""
     found: list[Entity] = []
-    total, after = 0, None
+    total, after, read = 0, None, 0
     while True:
         rows = await within(ctx, entities.query(tenant, ask.where, after_id=after, limit=PAGE))
         fitting = ask.fitting(rows)
@@ -71,3 +77,6 @@ async def _sorted(
         if last:
             return found, total
         after = rows[-1].id
+        read += len(rows)
+        if read >= MOST:
+            raise SourceTooLarge(f"this order is made of at most {MOST} entities that may match; narrow the query")
