@@ -77,7 +77,11 @@ class Walk:
     async def skip(self, number: int) -> bool:
         """Pass over the first `number` without reading them; False if keys alone can't tell which those are."""
         async with self._database.connection() as connection:
-            if not await self._begins(connection) or self._by.whole or not self._where.types_only or self._several:
+            if not await self._begins(connection) or self._by.whole or self._several:
+                return False
+            # Whoever stands in the order has the attribute.
+            there = {way.partition("\n")[0] for way in self._by.ways}.intersection(self._where.attrs_any)
+            if not (replace(self._where, attrs_any=()) if there else self._where).types_only:
                 return False
             found = await connection.fetchrow(self._statement, self._lanes, self._key, self._id, number, number - 1)
             # Who is past its end, but not yet gone, still has its keys.

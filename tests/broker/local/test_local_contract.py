@@ -12,14 +12,17 @@ import pytest_asyncio
 from adapters.contract import Adapter, AdapterModule, SourceContext
 from adapters.testing.fixtures import canonical_entities, to_ngsi_ld
 from adapters.testing.suite import AdapterContract
+from broker.local import ordered
 from broker.local.adapter import LocalModule
 from broker.local.temporal import TemporalReads
 from broker.store.database import Database
 from broker.store.entities import Entities
 from broker.store.temporal_read import EvolutionReads
+from schemas.errors import SourceTooLarge
 from schemas.ngsi_ld.context import CORE
 from schemas.ngsi_ld.entity import parse_entity
 from schemas.ngsi_ld.geo import parse_geo
+from schemas.ngsi_ld.order import parse_order
 from schemas.ngsi_ld.q import parse_q
 from schemas.ngsi_ld.query import EntityQuery
 from schemas.platform import Platform
@@ -104,6 +107,18 @@ async def test_geometry_is_looked_at_exactly_where_the_box_is_not_enough(store: 
     await store.upsert_many("area", [at(1, 139.7, 35.6), at(2, 139.7107, 35.6087)])
     near = parse_geo("near;maxDistance==1000", "Point", "[139.7,35.6]")
     assert await taken(local, EntityQuery(geo=near)) == (["urn:ngsi-ld:T:0001"], None)
+
+
+async def test_what_keys_do_not_tell_is_put_in_order_up_to_a_bound(
+    local: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_id = EntityQuery(order=parse_order("id;desc"), limit=2)
+    assert (await taken(local, by_id))[0] == ["urn:ngsi-ld:T:2299", "urn:ngsi-ld:T:2298"]
+    monkeypatch.setattr(ordered, "MOST", 2000)
+    with pytest.raises(SourceTooLarge):
+        await taken(local, by_id)
+    by_value = EntityQuery(order=parse_order("n;desc"), limit=2, offset=10)
+    assert (await taken(local, by_value))[0] == ["urn:ngsi-ld:T:2289", "urn:ngsi-ld:T:2288"]
 
 
 async def test_times_can_be_asked_for_without_being_shown(local: Adapter) -> None:

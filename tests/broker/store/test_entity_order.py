@@ -70,7 +70,8 @@ async def test_what_is_passed_over_is_not_met(store: Entities, descending: bool,
 
 async def test_only_what_keys_tell_is_passed_over(store: Entities, database: Database) -> None:
     kinds = Where(types=[frozenset({KIND})])
-    assert not await store.walk("t", Where(attrs_any=[N]), By([N])).skip(1)
+    assert not await store.walk("t", Where(attrs_any=[TEXT]), By([N])).skip(1)
+    assert await store.walk("t", Where(attrs_any=[TEXT, N]), By([N])).skip(1)
     assert not await store.walk("t", Where(ids=["urn:001"]), By([N])).skip(1)
     assert not await store.walk("t", Where(types=[frozenset({KIND, OTHER})]), By([N])).skip(1)
     assert not await store.walk("t", Where(), By([N], whole=True)).skip(1)
