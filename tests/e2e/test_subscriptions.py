@@ -48,6 +48,14 @@ def test_the_life_of_a_subscription(space: Space, path: str) -> None:
         assert ask(space, method, one).status_code == 404
 
 
+def test_the_context_that_it_was_made_in_is_that_of_its_notifications(space: Space) -> None:
+    """Clause 5.8.1.4."""
+    core = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.{}.jsonld"
+    for n, headers in ((9, {}), (6, {"link": f'<{core.format(6)}>; rel="http://www.w3.org/ns/json-ld#context"'})):
+        made = ask(space, "POST", json=LEAST, headers=headers).headers["location"]
+        assert ask(space, "GET", made).json()["jsonldContext"] == core.format(n)
+
+
 def test_pages_in_order_of_creation(space: Space) -> None:
     ids = [f"urn:ngsi-ld:Subscription:{n}" for n in (3, 1, 2)]
     for one in ids:

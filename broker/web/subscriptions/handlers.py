@@ -75,8 +75,8 @@ class SubscriptionApi:
         if (url := document.get("jsonldContext")) is not None:
             # not available, or no context: clause 5.8.1.4
             await self._reader.contexts.get(url)
-        elif context.url is None:
-            # an inline one is served from now on (clause 5.13.1), and is that of the notifications
+        elif context.url is None or self._kind is Kind.ENTITIES:
+            # it is that of the notifications (clause 5.8.1.4); an inline one is served from now on (clause 5.13.1)
             document["jsonldContext"] = (await self._reader.addressed(call, context)).url
         draft = self._draft(key, document, context, base_url(call, self._reader.public_url))
         await self._store.create(key, draft, caller.consumer.service, asdict(caller.consumer), via)
