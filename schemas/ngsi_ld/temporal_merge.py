@@ -72,8 +72,8 @@ def read_history(entity: Entity, window: Window) -> History:
 def merged(shares: Iterable[Share]) -> dict[str, History]:
     """By id, in order of it. `shares` in order of the registrations' ids.
 
-    An instance that several sources give is one: known by its instanceId, of which the latest modified is taken, or by
-    its time and content. Different values at one time both stay, since nothing tells which of them was observed.
+    An instance that several sources give is one: known by its instanceId, by its time and content, or by the instant at
+    which it was observed, at which an attribute of one dataset has one value (4.5.5). The latest modified is taken.
     """
     found: dict[str, _Merging] = {}
     ordered = sorted(shares, key=lambda share: share.auxiliary)
@@ -115,6 +115,7 @@ class _Merging:
         self._points: dict[UUID, Point] = {}
         self._contents: set[tuple[Any, ...]] = set()
         self._times: set[tuple[str, str, datetime]] = set()
+        self._observed: dict[tuple[str, str, datetime], UUID] = {}
         self._told: set[str] = set()
 
     def add(self, histories: Sequence[History], *, auxiliary: bool) -> None:
@@ -127,11 +128,23 @@ class _Merging:
             if known is not None:
                 if point.modified_at > known.modified_at and not auxiliary:
                     self._points[point.name] = point
+            elif _slot(point) in self._observed and _is_observed(point):
+                self._supersede(point, auxiliary=auxiliary)
             elif _content(point) not in self._contents and not (auxiliary and _slot(point) in self._times):
                 fresh[point.name] = point
         self._points |= fresh
         self._contents.update(map(_content, fresh.values()))
         self._times.update(map(_slot, fresh.values()))
+        self._observed |= {_slot(point): name for name, point in fresh.items() if _is_observed(point)}
+
+    def _supersede(self, point: Point, *, auxiliary: bool) -> None:
+        """Take it in place of what another source has of the same instant, if it was modified later."""
+        slot = _slot(point)
+        name = self._observed[slot]
+        if not auxiliary and point.modified_at > self._points[name].modified_at:
+            del self._points[name]
+            self._points[point.name] = point
+            self._observed[slot] = point.name
 
     @property
     def _deleted_at(self) -> datetime | None:
@@ -202,6 +215,11 @@ def _content(point: Point) -> tuple[Any, ...]:
 
 def _slot(point: Point) -> tuple[str, str, datetime]:
     return point.attribute, point.dataset, point.at
+
+
+def _is_observed(point: Point) -> bool:
+    """Its time is that of its observation."""
+    return point.deleted_at is None and _instant(point.body, "observedAt") == point.at
 
 
 def _moment(point: Point) -> tuple[datetime, bytes]:
