@@ -67,8 +67,8 @@ LEDGER_HELP: Table = {
         "Lay a provider's or consumer's own count (CSV or JSON) beside our record.",
     ),
     "ledger.reconcile.file": (
-        "flowまたはhourの列と数の列を持つファイル",
-        "File with a column flow or hour, and numbers.",
+        "flowまたはhourの列と数の列を持つファイル。flowの場合、記載のないフローは--fromと--toの期間だけで探す",
+        "File with a column flow or hour, and numbers. By flow, what it has not is looked for in --from and --to only.",
     ),
     "ledger.reconcile.provider": (
         "提供側: プラットフォーム、組織、エリア",
