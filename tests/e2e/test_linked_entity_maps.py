@@ -112,7 +112,7 @@ def test_who_keeps_no_maps_is_asked_as_ever(space: Space, host: Host) -> None:
     assert space.get(location).json()["linkedMaps"] == {}
     assert names(space.get(type="Room", limit=2, offset=2, headers={HEADER: location})) == "c"
     space.get(type="Room", entityMap="true")
-    assert ["entityMap" in one.target for one in asked] == [True, False, False, False], "it was told once"
+    assert sum("entityMap" in one.target for one in asked) == 1, "it was told once"
 
 
 def test_a_purge_takes_no_more_than_the_map_has(here: Node, there: Node) -> None:
