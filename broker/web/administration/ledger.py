@@ -31,6 +31,10 @@ _LARGEST = 2**62
 _Number = Annotated[int, Query(ge=0, le=_LARGEST)]
 _NOTE = "text/plain"
 _OPEN: dict[str, Any] = {"security": [], "x-key": ""}
+_NOT_YET: dict[str, Any] = {
+    "description": "There is no such checkpoint yet",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
 
 
 def all_routes(database: Database, callers: Callers) -> list[APIRouter]:
@@ -62,7 +66,7 @@ def routes(ledger: Ledger, witnesses: Witnesses, callers: Callers) -> APIRouter:
         "/checkpoint",
         summary="The newest checkpoint / 最新のチェックポイント",
         response_class=Response,
-        responses={200: {"content": {_NOTE: {}}}},
+        responses={200: {"content": {_NOTE: {}}}, 404: _NOT_YET},
         openapi_extra=_OPEN,
     )
     async def checkpoint(
@@ -125,7 +129,12 @@ def routes(ledger: Ledger, witnesses: Witnesses, callers: Callers) -> APIRouter:
             headers=_NO_STORE,
         )
 
-    @router.get("/consistency", summary="Proof that the ledger only grew / 追記のみの証明", openapi_extra=_OPEN)
+    @router.get(
+        "/consistency",
+        summary="Proof that the ledger only grew / 追記のみの証明",
+        responses={404: _NOT_YET},
+        openapi_extra=_OPEN,
+    )
     async def consistency(
         from_: Annotated[int, Query(alias="from", ge=0, le=_LARGEST, description="Entries of an earlier checkpoint")],
         to: Annotated[int, Query(ge=0, le=_LARGEST, description="Entries of a later one")],

@@ -193,6 +193,13 @@ async def test_a_body_s_media_type_is_what_the_document_says(client: httpx2.Asyn
                 assert answer.headers["content-type"] == media
 
 
+async def test_a_checkpoint_that_is_not_there_yet_is_described(client: httpx2.AsyncClient) -> None:
+    assert (await client.get("/ledger/checkpoint", params={"size": 2**40})).status_code == 404
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    for path in ("/ledger/checkpoint", "/ledger/consistency"):
+        assert "404" in paths[path]["get"]["responses"]
+
+
 async def test_the_application_serves_it_without_the_internet() -> None:
     app = DocumentedApp(title="Kakehashi", version="1")
 
