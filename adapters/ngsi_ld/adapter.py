@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from adapters.contract import Page, Services, SourceContext
 from adapters.ngsi_ld import probing, subscribing, writing
@@ -23,6 +22,7 @@ from adapters.ngsi_ld.translate import (
     next_page,
     pushable,
     pushdown,
+    quoted,
     to_ask,
     types_in,
     with_page,
@@ -98,7 +98,7 @@ class NgsiLdAdapter(Describes):
             pushed |= pushable(query, self.capabilities, _UNSEEN, iris=False)
         any_of = "idPattern=.%2A"
         if self._types and "untyped" not in self.verified:
-            any_of = "type=" + quote(",".join(self._types), safe=",:")
+            any_of = "type=" + quoted(",".join(self._types), ",:")
         return to_ask(
             query,
             asked_in=self._spoken or (CORE if in_core else query.context),

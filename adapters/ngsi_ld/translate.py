@@ -74,11 +74,11 @@ def to_ask(
     name = _naming(query.context, asked_in)
     params: list[str] = []
     if query.retrieve:
-        path = f"{prefix}/entities/{_of_path(query.ids[0])}"
+        path = f"{prefix}/entities/{quoted(query.ids[0], ':')}"
     else:
         path = f"{prefix}/entities"
         if query.types is not None:
-            params.append("type=" + quote(",".join(_type_names(query, name)), safe=",:"))
+            params.append("type=" + quoted(",".join(_type_names(query, name)), ",:"))
         if query.ids:
             params.append("id=" + quote(",".join(query.ids), safe=",:"))
         if query.id_pattern is not None and "idPattern" in pushed:
@@ -120,10 +120,10 @@ def to_ask(
     )
 
 
-@lru_cache(maxsize=256)
-def _of_path(entity_id: str) -> str:
-    # the same for every source that is asked
-    return quote(entity_id, safe=":")
+@lru_cache(maxsize=512)
+def quoted(text: str, safe: str) -> str:
+    """`quote` of what is the same for every source that is asked, and for most questions."""
+    return quote(text, safe=safe)
 
 
 def _same(name: str) -> str:
