@@ -17,10 +17,7 @@ async def judge(database: Database, now: datetime | None = None) -> int:
     """Tell what is new since the last judgement: assets that were never judged at once, other scores once a day, and
     all scores when a fiscal year begins. How many were told. One process at a time. Raises StoreUnavailable."""
     at = now or datetime.now(UTC)
-    scores: dict[str, dict[str, int]] = {}
-    for asset in await CatalogAssets(database).usable(0):
-        if asset.live:
-            scores.setdefault(asset.platform, {})[asset.identifier] = asset.score
+    scores = await CatalogAssets(database).live_scores()
     async with UsageReader.open(database) as reader:
         facts = await read_facts(reader)
     today = at.astimezone(TOKYO).date()

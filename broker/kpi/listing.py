@@ -30,4 +30,4 @@ class StatisticsListing:
         months = await self._store.months(month)
         if months:
             await self._store.put(index(statistics_dataset(months, self._publisher, self._licence), today))
-        self._listed = month
+            self._listed = month

@@ -73,6 +73,15 @@ class CatalogAssets:
             for r in rows
         ]
 
+    async def live_scores(self) -> dict[str, dict[str, int]]:
+        """Platform → IRI of a type → score, of all live ones, poor ones included. Live data is nobody's copy."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch("SELECT source, identifier, score FROM catalog_datasets WHERE live")
+        found: dict[str, dict[str, int]] = {}
+        for row in rows:
+            found.setdefault(row["source"].partition(":")[2], {})[row["identifier"]] = row["score"]
+        return found
+
     async def counted(self, least: int = USABLE) -> AssetCounts:
         """How many there are."""
         async with self._database.connection() as connection:
