@@ -89,7 +89,13 @@ class LinkChecker:
         hosts = await self._links.claim(min(_HOSTS_AT_ONCE, most), self._spared())
         crawl = Crawl()
         each = min(_LINKS_A_TURN, most // max(len(hosts), 1))
-        await asyncio.gather(*(self._at(host, crawl, budget, each, looked) for host in hosts))
+        ended = await asyncio.gather(
+            *(self._at(host, crawl, budget, each, looked) for host in hosts), return_exceptions=True
+        )
+        for problem in ended:
+            # after all hosts have ended, so that none goes on behind the caller's back
+            if problem is not None:
+                raise problem
         return crawl
 
     async def _at(self, turn: HostTurn, crawl: Crawl, budget: int, most: int, looked: Looked | None) -> None:
