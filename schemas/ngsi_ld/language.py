@@ -40,6 +40,13 @@ def preferences(lang: str) -> tuple[str, ...]:
     return tuple(tag for _, tag in sorted(ranked, key=lambda pair: pair[0]))
 
 
+def read_language(lang: str | None) -> str | None:
+    """A language filter that is one, whether there is anything to choose from or not. Raises as `preferences`."""
+    if lang is not None:
+        preferences(lang)
+    return lang
+
+
 def choose(language_map: Mapping[str, Any], lang: str) -> tuple[str, Any] | None:
     """The tag and text that fit best; any of them rather than none (`@none` first), None only if the map is empty.
 

@@ -14,7 +14,7 @@ from schemas.errors import BadRequestData
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.geo import parse_geo
 from schemas.ngsi_ld.instants import is_datetime, read_datetime
-from schemas.ngsi_ld.language import preferences
+from schemas.ngsi_ld.language import read_language
 from schemas.ngsi_ld.model import NULL
 from schemas.ngsi_ld.names import is_uri
 from schemas.ngsi_ld.projection import parse_projection
@@ -261,9 +261,7 @@ def _address(name: str, value: object, context: Context) -> str:
 
 
 def _language(name: str, value: object, context: Context) -> str:
-    text = text_of(name, value, context)
-    preferences(text)
-    return text
+    return read_language(text_of(name, value, context)) or ""
 
 
 def _conformance(name: str, value: object, context: Context) -> str:

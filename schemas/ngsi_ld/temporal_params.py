@@ -12,6 +12,7 @@ from schemas.ngsi_ld.collation import parse_collation
 from schemas.ngsi_ld.context import Context
 from schemas.ngsi_ld.geo import GeoQuery, parse_geo
 from schemas.ngsi_ld.instants import is_datetime, read_datetime
+from schemas.ngsi_ld.language import read_language
 from schemas.ngsi_ld.model import SYSTEM_MEMBERS
 from schemas.ngsi_ld.names import is_uri, printable
 from schemas.ngsi_ld.param_filters import csf_of
@@ -192,7 +193,7 @@ def _common(params: Mapping[str, str], context: Context) -> TemporalQuery:
         form=form,
         aggregation=_aggregation(params) if form is Form.AGGREGATED else None,
         sys_attrs=sys_attrs,
-        lang=params.get("lang"),
+        lang=read_language(params.get("lang")),
         local=_flag(params, "local") or params.get("type") == "*",
     )
 

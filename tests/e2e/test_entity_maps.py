@@ -168,7 +168,8 @@ def test_the_resource(held: Held) -> None:
     changed = held.map(location).json()
     assert before <= changed["expiresAt"] < "2999"
     assert changed["entityMap"] == document["entityMap"]
-    wrong: list[Any] = [{"expiresAt": "tomorrow"}, {"type": "House"}, []]
+    # the @context of a JSON body is in a Link header (clause 6.3.5)
+    wrong: list[Any] = [{"expiresAt": "tomorrow"}, {"type": "House"}, [], {"@context": {"a": "urn:example:a"}}]
     for bad in wrong:
         assert space.client.patch(location, json=bad, headers=tenant).status_code == 400
     assert space.client.get(location).status_code == 404, "another tenant's"

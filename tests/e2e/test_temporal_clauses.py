@@ -46,6 +46,7 @@ def test_what_a_query_can_not_be(ask: Any) -> None:
     faulty(ask("GET", TEMPORAL, type="*", local="false", **ALWAYS), "local")
     faulty(ask("GET", TEMPORAL, type="Shelter", orderBy="id", collation="!!", **ALWAYS), "collation")
     faulty(ask("GET", TEMPORAL, type="Shelter", collation="de", **ALWAYS), "collation")
+    faulty(ask("GET", TEMPORAL, type="Shelter", lang="!!", **ALWAYS), "lang")
     faulty(ask("GET", TEMPORAL, type="Shelter", splitEntities="perhaps", **ALWAYS), "splitEntities", "InvalidRequest")
     assert len(ask("GET", TEMPORAL, type="Shelter", orderBy="id", collation="und-u-ks-identic", **ALWAYS).json()) == 1
     assert len(ask("POST", QUERY, ASKED | {"entities": [{"type": "*"}]}).json()) == 1
