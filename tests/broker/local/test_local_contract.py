@@ -109,6 +109,24 @@ async def test_geometry_is_looked_at_exactly_where_the_box_is_not_enough(store: 
     assert await taken(local, EntityQuery(geo=near)) == (["urn:ngsi-ld:T:0001"], None)
 
 
+async def test_what_has_more_values_than_keys_or_none_is_found(store: Entities, local: Adapter) -> None:
+    def several(n: int, value: Any, kind: str = "Property") -> dict[str, Any]:
+        return entity(n, several={"type": kind, "value": value})
+
+    await store.upsert_many("area", [several(1, list(range(100))), several(2, 99), several(3, "x")])
+    assert await taken(local, EntityQuery(q=parse_q("several==99"))) == (
+        ["urn:ngsi-ld:T:0001", "urn:ngsi-ld:T:0002"],
+        None,
+    )
+    assert (await taken(local, EntityQuery(q=parse_q("several==7"))))[0] == ["urn:ngsi-ld:T:0001"]
+    by_it = EntityQuery(order=parse_order("several;desc"), limit=4)
+    assert (await taken(local, by_it))[0] == [f"urn:ngsi-ld:T:{n:04}" for n in (1, 3, 2, 0)]
+    await store.upsert_many("area", [several(4, {"type": "Point", "coordinates": [99, 7]}, "GeoProperty")])
+    found, _ = await taken(local, EntityQuery(q=parse_q("several[coordinates]==99")))
+    assert found == ["urn:ngsi-ld:T:0004"]
+    assert (await taken(local, by_it))[0] == [f"urn:ngsi-ld:T:{n:04}" for n in (1, 4, 3, 2)]
+
+
 async def test_what_keys_do_not_tell_is_put_in_order_up_to_a_bound(
     local: Adapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
