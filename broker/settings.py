@@ -140,6 +140,14 @@ class Settings(BaseModel):
     coalesce: Annotated[
         bool, Field(description="Requests that ask a source the same at the same time make one request of it")
     ] = True
+    split_entities: Annotated[
+        bool,
+        Field(
+            description="What holds where a query has no `splitEntities` (clause 4.3.6.7): true applies filters after "
+            "the merge only, so that an entity is found whose attributes are at several sources, at the price of "
+            "reading more"
+        ),
+    ] = False
     hedge: Annotated[
         bool, Field(description="Ask a source a second time where a read takes longer than 95 of 100 of its answers")
     ] = False

@@ -34,6 +34,8 @@ class Reader:
     max_query_bytes: int
     max_body_bytes: int
     public_url: str = ""
+    split_entities: bool = False
+    """Whether entities may be split over sources, where a question does not say (clause 4.3.6.7)."""
 
     def caller(self, call: Call) -> Caller:
         return self.callers.identify(call.headers)

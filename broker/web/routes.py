@@ -81,6 +81,7 @@ def assemble(parts: Parts) -> list[BaseRoute]:
         parts.settings.max_query_bytes,
         parts.settings.max_body_bytes,
         parts.settings.public_url,
+        parts.settings.split_entities,
     )
     reads = EntityReads(parts.gateway, reader)
     entity_maps = EntityMaps(parts.database)

@@ -73,10 +73,12 @@ def parse_query(
     tenant: str = "",
     geojson: bool = False,
     selectors: tuple[Selector, ...] = (),
+    split: bool = False,
 ) -> tuple[EntityQuery, Rendering]:
     """Query Entities (clause 5.7.2). BadRequestData or InvalidRequest names the parameter.
 
-    `selectors`: those of a Query object; `params` then have neither type, id nor idPattern.
+    `selectors`: those of a Query object; `params` then have neither type, id nor idPattern. `split`: what holds where
+    the question has no splitEntities.
     """
     _known(params, _QUERY, "Query Entities")
     options, rendering = _rendering(params, context, geojson)
@@ -126,7 +128,7 @@ def parse_query(
         count=count,
         sys_attrs=rendering.sys_attrs,
         datasets=rendering.datasets,
-        split_entities=_flag(params, "splitEntities"),
+        split_entities=_flag(params, "splitEntities", split),
         local=local,
         tenant=tenant,
     )
@@ -245,9 +247,11 @@ def _whole(params: Mapping[str, str], name: str, default: int, most: int) -> int
     return int(text)
 
 
-def _flag(params: Mapping[str, str], name: str) -> bool:
+def _flag(params: Mapping[str, str], name: str, default: bool = False) -> bool:
     text = params.get(name)
-    if text in (None, "false"):
+    if text is None:
+        return default
+    if text == "false":
         return False
     if text == "true":
         return True

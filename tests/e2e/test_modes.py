@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from gateway import ENTITIES, Gateway
+from gateway import ENTITIES, Gateway, fresh_database, settings
 from nodes import REGISTRATIONS, Node, only, room
 from sources import Host
 
@@ -226,3 +226,21 @@ def test_an_exclusive_registration_needs_no_type_beside_the_id(here: Node, there
     assert here.create(room(heat=20, light=5)).status_code == 201
     assert (here.held(ID), there.held(ID)) == ({"light": 5}, {"heat": 20})
     assert here.get(REGISTRATIONS, local="true").json()[0]["information"][0]["entities"] == [{"id": ID}]
+
+
+def test_whether_entities_are_split_may_be_set(
+    postgres_url: str, tmp_path_factory: pytest.TempPathFactory, there: Node
+) -> None:
+    with fresh_database(postgres_url) as url:
+        running = Gateway(settings(tmp_path_factory.mktemp("split"), url, split_entities=True))
+        node = Node(running)
+        node.register(there, probed=False)
+        node.create(room(heat=20), local="true")
+        there.create(room(light=5))
+        asked = {"type": "Room", "q": "heat==20;light==5"}
+        body = {"type": "Query", "entities": [{"type": "Room"}], "q": asked["q"]}
+        assert len(node.get(ENTITIES, **asked).json()) == 1
+        assert len(node.send("POST", "/ngsi-ld/v1/entityOperations/query", body).json()) == 1
+        assert node.get(ENTITIES, **asked, splitEntities="false").json() == []
+        node.close()
+        running.close()

@@ -66,7 +66,11 @@ class EntityReads:
         found = self._parsed.get(key)
         if found is None:
             query, rendering = parse_query(
-                self._reader.parameters(call), context, tenant=key[2], geojson=media is Media.GEOJSON
+                self._reader.parameters(call),
+                context,
+                tenant=key[2],
+                geojson=media is Media.GEOJSON,
+                split=self._reader.split_entities,
             )
             found = (query, formed(rendering, media, prefer))
             _keep(self._parsed, key, found)

@@ -67,7 +67,13 @@ class EntityMapReads:
         context = await self._reader.context(call)
         params = self._reader.parameters(call)
         own = parts.own_of(params)
-        query, rendering = parse_query(params, context, tenant=tenant(call), geojson=media is Media.GEOJSON)
+        query, rendering = parse_query(
+            params,
+            context,
+            tenant=tenant(call),
+            geojson=media is Media.GEOJSON,
+            split=self._reader.split_entities,
+        )
         asking = Asking(
             self._reader.envelope(call, caller),
             query,
@@ -136,7 +142,7 @@ class EntityMapReads:
         own = parts.own_of(params)
         # clause 5.14.4.3: they are irrelevant
         params = {name: value for name, value in params.items() if name not in IRRELEVANT}
-        query, rendering = parse_query(params, context, tenant=tenant(call))
+        query, rendering = parse_query(params, context, tenant=tenant(call), split=self._reader.split_entities)
         envelope = self._reader.envelope(call, caller)
         return await self.made(Asking(envelope, query, rendering, media, parts.digest(params, context, FREE)), own)
 

@@ -50,7 +50,12 @@ class QueryByPost:
         context = given if media is Media.JSONLD else await self._reader.addressed(call, given)
         asked = {**said, **in_uri}
         query, rendering = parse_query(
-            asked, context, tenant=tenant(call), geojson=media is Media.GEOJSON, selectors=selectors
+            asked,
+            context,
+            tenant=tenant(call),
+            geojson=media is Media.GEOJSON,
+            selectors=selectors,
+            split=self._reader.split_entities,
         )
         rendering = formed(rendering, media, call.headers.get(b"prefer", b""))
         question = digest(posed(asked, document), context, FREE)
