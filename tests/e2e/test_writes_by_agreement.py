@@ -56,7 +56,9 @@ class Writing(City):
 def town(
     postgres_url: str, tmp_path_factory: pytest.TempPathFactory, host: Host, gateway: Gateway
 ) -> Iterator[Writing]:
-    with city(postgres_url, tmp_path_factory.mktemp("writes"), host, area="otemachi") as opened:
+    # what is held up is ended by a revocation, and not by time that has run out
+    patient = {"area": "otemachi", "request_timeout_ms": 120_000}
+    with city(postgres_url, tmp_path_factory.mktemp("writes"), host, **patient) as opened:
         url = opened.gateway.settings.database_url
         keys = opened.keys | run(register(url, (OPERATOR, NEIGHBOUR)))
         made = Writing(opened.gateway, keys, opened.source, host)
@@ -378,6 +380,7 @@ def vault(town: Writing, host: Host) -> Iterator[Held]:
         "adapter": "ngsi_ld",
         "endpoint": host.serve(held).url,
         "mode": "redirect",
+        "timeout_ms": 60_000,
         "operations": EVERYTHING,
         "coverage": {"types": ["Vault"]},
     }
