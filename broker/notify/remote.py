@@ -30,7 +30,7 @@ from schemas.ngsi_ld.subscription_remote import reduced
 
 log = structlog.get_logger(__name__)
 PATH = "/federation/notifications/"
-_SECONDS = 1.0
+_SECONDS = 0.25
 _RETRY = 10.0
 _MOST = 10_000
 """Entities of one notification."""
