@@ -20,6 +20,8 @@ from schemas.ngsi_ld.write import TEMPORAL, Write, typed_by
 Entity = Mapping[str, Any]
 """Normalized, names of attributes and types as IRIs."""
 LOCATION: Final = CORE.expand("location")
+ATTRIBUTES: Final = "attributes"
+"""What is lacking where a write takes away attributes that can't be seen."""
 _OWN: Final = frozenset({"scope", "expiresAt"})
 """Members of the entity itself that can be written; they belong to no attribute."""
 _CREATING: Final = frozenset({"createEntity", "createBatch"})
@@ -58,6 +60,9 @@ def uncovered_names(clause: Clause, write: Write) -> list[str]:
     if clause.area is not None and write.operation in TEMPORAL and LOCATION not in lacking:
         # where an entity was is not told by where it is
         lacking.append(LOCATION)
+    if clause.attributes and write.operation == "deleteTemporal":
+        # an entity that is there now does not tell what its evolution has
+        lacking.append(ATTRIBUTES)
     return ["type", *lacking] if clause.types and not _named(write) <= clause.types else lacking
 
 

@@ -35,11 +35,13 @@ from schemas.ngsi_ld.query import EntityQuery
 from schemas.ngsi_ld.write import FLOWS, TEMPORAL, Write
 from schemas.outcome import Outcome, Status
 from schemas.permitted import (
+    ATTRIBUTES,
     Entity,
     in_iris,
     looks,
     needs_one,
     refusal,
+    removes_all,
     uncovered_change,
     uncovered_names,
     uncovered_write,
@@ -177,10 +179,15 @@ class Permit:
         """The right that covers a part of another source, and whether there is anything to be written to."""
         write, before = part.write, None
         if any(looks(clause, write) for clause in clauses):
-            before = await self._shown(replace(part.source, clauses=(clauses[0],)), write)
+            # what was kept of an earlier answer is no ground to judge by
+            before = await self._shown(replace(part.source, clauses=(clauses[0],), answers=None), write)
             if before is None and (needs_one(write) or write.operation in TEMPORAL):
                 return clauses[0], False
-        return _covering([(clause, uncovered_write(clause, write, before)) for clause in clauses]), True
+        judged = [(clause, uncovered_write(clause, write, before)) for clause in clauses]
+        if removes_all(write) and any(info.attributes for info in part.source.platform.coverage.informations):
+            # it is not shown what it is not registered for, and what would go with the rest
+            judged = [(c, [*lacking, ATTRIBUTES] if c.attributes else lacking) for c, lacking in judged]
+        return _covering(judged), True
 
     async def _shown(self, source: Source, write: Write) -> Entity | None:
         """What a source has of an entity now; recorded, like whatever a source is asked. Unavailable."""

@@ -291,6 +291,42 @@ def test_evolutions(town: Writing, where: str) -> None:
         assert town.write(where, "DELETE", path + "/attrs/heat").status_code == 204
 
 
+def test_what_a_platform_does_not_show_does_not_go(town: Writing) -> None:
+    """It is registered for one attribute of its entities; another would go with a deletion."""
+    one = fresh("Ledge", heat=20, light=5)
+    town.put("broker", one)
+    document = {
+        "id": "part",
+        "area": "chuo",
+        "organisation": "Chuo Council",
+        "adapter": "ngsi_ld",
+        "endpoint": town.remote.gateway.url,
+        "tenant": town.remote.tenant,
+        "operations": EVERYTHING,
+        "coverage": {"types": ["Ledge"], "attributes": ["heat"]},
+    }
+    assert town.ask("POST", "/platforms", "admin", json=document, params={"force": "true"}).status_code == 201
+    town.wait(lambda: "breaker" in town.ask("GET", "/platforms/part/health", "admin").json())
+    path = f"{ENTITIES}/{one['id']}"
+    with town.agreed(provider_area="chuo", operations=["write"], attributes=["heat"]):
+        assert town.write("broker", "PATCH", path + "/attrs", {"type": "Ledge", "heat": HEAT}).status_code == 204
+        refused = town.write("broker", "DELETE", path)
+        assert (refused.status_code, refused.json()["field"]) == (403, "attributes")
+    assert (town.held("broker", one["id"]) or {})["light"] == 5
+    assert town.ask("DELETE", "/platforms/part", "admin").status_code == 204
+
+
+def test_an_evolution_whose_entity_is_gone_does_not_go_with_one_attribute(town: Writing) -> None:
+    one = fresh(heat=20, light=5)
+    town.put("store", one)
+    assert town.write("store", "DELETE", f"{ENTITIES}/{one['id']}", None, "admin").status_code == 204
+    path = f"{EVOLUTIONS}/{one['id']}"
+    with town.agreed(**writing("store", attributes=["heat"])):
+        refused = town.write("store", "DELETE", path)
+        assert (refused.status_code, refused.json()["field"]) == (403, "attributes")
+    assert town.write("store", "DELETE", path, None, "admin").status_code == 204
+
+
 def test_what_is_not_the_callers_is_left_alone(town: Writing) -> None:
     """The local store of the default tenant is another area's: what goes to the platform does not go there."""
     one = fresh(heat=20)

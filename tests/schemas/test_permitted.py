@@ -90,6 +90,11 @@ def test_a_write_that_is_sent_on(sent: Write, attributes: list[str], area: list[
     assert uncovered_write(Clause(types=frozenset({CAMERA})), sent, BEFORE) == ["type"]
 
 
+def test_an_evolution_goes_whole_or_not() -> None:
+    assert uncovered_names(Clause(attributes=frozenset({HEAT})), write("deleteTemporal")) == ["attributes"]
+    assert uncovered_names(Clause(types=frozenset({ROOM})), write("deleteTemporal")) == []
+
+
 def test_evolutions_are_in_no_place() -> None:
     assert uncovered_names(Clause(area=SQUARE), write("appendAttrsTemporal", {"heat": [value(1)]})) == [LOCATION]
     assert uncovered_names(Clause(), write("appendAttrsTemporal", {"heat": [value(1)]})) == []
