@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
 import asyncpg
-import msgspec
 
-from broker.store.catalog_judged import DUPLICATE
+from broker.store.catalog_hits import read_hits
 from broker.store.database import Database
 from broker.store.text import storable
-from catalog.hit import Hit, LinkState, Origin
+from catalog.hit import Hit
 from catalog.search.fold import fold
 from catalog.search.question import Alternative, Question
-from schemas.dataset import BBox, decode
+from schemas.dataset import BBox
 
 FACETS: dict[str, str] = {
     "area": "areas",
@@ -39,7 +37,6 @@ _FACET = """(SELECT '{name}' AS facet, value, count(DISTINCT cluster) AS n
 FROM (SELECT cluster, {value} AS value FROM hits) AS v WHERE value <> '' GROUP BY value ORDER BY n DESC, value
 LIMIT {most})"""
 NO_QUESTION = Question()
-_links = msgspec.json.Decoder(tuple[LinkState, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ class CatalogSearch:
             total = rows[0]["total"] if rows else 0
             if not rows and offset:
                 total = (await _page(connection, where, 1, 0, sort) or [{"total": 0}])[0]["total"]
-            return Found(await _hits(connection, rows), total, loose)
+            return Found(await read_hits(connection, rows), total, loose)
 
     async def facets(self, where: Filter, names: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
         """For each facet its values with the number of datasets, the most frequent first."""
@@ -130,7 +127,7 @@ class CatalogSearch:
                 " LIMIT 1",
                 name,
             )
-            hits = await _hits(connection, rows)
+            hits = await read_hits(connection, rows)
         return hits[0] if hits else None
 
     async def listed(self, *, after: str, since: str | None, limit: int) -> tuple[list[Hit], int]:
@@ -151,7 +148,7 @@ class CatalogSearch:
                 " WHERE $1::text IS NULL OR changed_at >= $1::text::timestamptz",
                 since,
             )
-            return await _hits(connection, rows), total
+            return await read_hits(connection, rows), total
 
     async def ids(self, *, limit: int, offset: int) -> list[str]:
         """The ids of all that `listed` gives, in its order."""
@@ -307,59 +304,3 @@ async def _page(
         LIMIT {sql(limit)} OFFSET {sql(offset)}"""  # noqa: S608
     rows: list[asyncpg.Record] = await connection.fetch(statement, *sql.arguments)
     return rows
-
-
-async def _hits(connection: asyncpg.Connection, rows: Sequence[asyncpg.Record]) -> list[Hit]:
-    if not rows:
-        return []
-    told = await connection.fetch(
-        f"SELECT d.id, d.document, d.changed_at, d.cluster, {DUPLICATE} AS duplicate,"  # noqa: S608
-        " (SELECT json_agg(json_build_array(place, alive, checked_at AT TIME ZONE 'UTC', words, unreadable)"
-        " ORDER BY place)::text"
-        " FROM catalog_links l WHERE l.dataset = d.id AND checked_at IS NOT NULL) AS links,"
-        " o.ids, o.sources, o.identifiers"
-        " FROM catalog_datasets d JOIN LATERAL (SELECT array_agg(id ORDER BY id) AS ids,"
-        " array_agg(source ORDER BY id) AS sources, array_agg(identifier ORDER BY id) AS identifiers"
-        " FROM catalog_datasets c WHERE c.cluster = d.cluster) AS o ON true WHERE d.id = ANY($1::text[])",
-        [row["id"] for row in rows],
-    )
-    by_id = {row["id"]: row for row in told}
-    hits = []
-    for place, row in enumerate(rows):
-        if place % 100 == 99:
-            # a thousand documents take longer to read than other requests should wait
-            await asyncio.sleep(0)
-        if row["id"] in by_id:
-            hits.append(_hit(by_id[row["id"]], row["score"]))
-    return await _with_series(connection, hits)
-
-
-async def _with_series(connection: asyncpg.Connection, hits: list[Hit]) -> list[Hit]:
-    """The hits, those of a series with it."""
-    wanted = list({(h.dataset.source, h.dataset.series) for h in hits if h.dataset.series})
-    if not wanted:
-        return hits
-    rows = await connection.fetch(
-        "SELECT d.source, d.identifier, d.document FROM catalog_datasets d"
-        " JOIN unnest($1::text[], $2::text[]) AS w (source, identifier) USING (source, identifier)",
-        [source for source, _ in wanted],
-        [identifier for _, identifier in wanted],
-    )
-    known = {(row["source"], row["identifier"]): decode(row["document"]) for row in rows}
-    return [replace(h, series=known.get((h.dataset.source, h.dataset.series))) for h in hits]
-
-
-def _hit(row: asyncpg.Record, score: float) -> Hit:
-    origins = [Origin(*three) for three in zip(row["ids"], row["sources"], row["identifiers"], strict=True)]
-    origins.sort(key=lambda origin: origin.id != row["id"])
-    changed = row["changed_at"].isoformat(timespec="seconds").replace("+00:00", "Z")
-    links = _links.decode(row["links"]) if row["links"] else ()
-    return Hit(
-        decode(row["document"]),
-        round(score, 3),
-        tuple(origins),
-        changed,
-        links,
-        row["cluster"],
-        duplicate=row["duplicate"],
-    )
