@@ -28,7 +28,7 @@ from broker.store.entity_change import Decide
 from broker.store.temporal import Evolutions
 from schemas.agreement import Operation
 from schemas.capability import Pushdown
-from schemas.errors import Forbidden, KakehashiError, NoSuchTenant, NotFound, QuotaExceeded, Unavailable
+from schemas.errors import Forbidden, InvalidRequest, KakehashiError, NoSuchTenant, NotFound, QuotaExceeded, Unavailable
 from schemas.flow import Flow
 from schemas.narrowing import Clause
 from schemas.ngsi_ld.query import EntityQuery
@@ -55,6 +55,8 @@ _HOW = (
     "the area whose operations include write"
 )
 _LOOKED_AT_ONCE = 8
+MOST_SENT = 1000
+"""Entities of one batch that go to other sources: each may have to be looked at there before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,10 @@ class Permit:
         raise refusal([["type"]])
 
     async def all_checked(self, splits: Iterable[tuple[Write, Split]]) -> list[Split | KakehashiError]:
-        """Of the members of a batch, each by itself. QuotaExceeded."""
+        """Of the members of a batch, each by itself. QuotaExceeded; InvalidRequest for more than may be looked at."""
+        members = list(splits)
+        if sum(bool(parts.parts) for _, parts in members) > MOST_SENT:
+            raise InvalidRequest(f"by a right at most {MOST_SENT} entities of a batch are sent on", field="body")
         gate = asyncio.Semaphore(_LOOKED_AT_ONCE)
 
         async def one(write: Write, parts: Split) -> Split | KakehashiError:
@@ -150,7 +155,7 @@ class Permit:
                 except KakehashiError as error:
                     return error
 
-        return list(await asyncio.gather(*[one(write, parts) for write, parts in splits]))
+        return list(await asyncio.gather(*[one(write, parts) for write, parts in members]))
 
     def _able(self, clauses: Sequence[Clause], write: Write, *, alone: bool) -> list[Clause]:
         """The rights that may cover the write, whatever is there. None: it is not the caller's to write there.

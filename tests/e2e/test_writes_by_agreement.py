@@ -15,6 +15,7 @@ from nodes import EVERYTHING, TEMPORAL, Node, values
 from sources import Host
 
 from adapters.testing.serving import Reply
+from broker.gateway.permits import MOST_SENT
 from broker.store.services import Service
 from schemas.roles import Role
 
@@ -381,6 +382,15 @@ def test_a_batch_is_one_request(town: Writing, where: str) -> None:
             batch = [fresh(heat=n) for n in range(5)]
             assert town.write(where, "POST", OPERATIONS + "/create", batch).status_code == 201
         assert town.write(where, "POST", OPERATIONS + "/create", [fresh()]).status_code == 429
+
+
+def test_a_batch_that_is_sent_on_has_bounds(town: Writing) -> None:
+    """One request must not become any number of questions to a platform."""
+    many = [{"id": f"urn:ngsi-ld:Room:many{n}", "heat": HEAT} for n in range(MOST_SENT + 1)]
+    with town.agreed(**writing("broker", types=["Room"])):
+        answer = town.write("broker", "POST", OPERATIONS + "/update", many)
+        assert (answer.status_code, str(MOST_SENT) in answer.json()["detail"]) == (400, True)
+        assert town.flows(answer) == []
 
 
 def test_it_ends_with_the_agreement(town: Writing, where: str) -> None:
