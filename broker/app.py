@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import structlog
@@ -19,23 +17,24 @@ from adapters.contract import Services
 from adapters.guard import LOOPBACK, Guard, parse_networks
 from adapters.upstream import Upstream
 from broker import keys
-from broker.background import Periodic
+from broker.chores import periodics
 from broker.contexts.loader import ContextLoader
 from broker.contexts.shelf import CORE_URLS, Shelf
 from broker.embedded.server import PrivatePostgres
 from broker.federation.via import extended, pseudonym
 from broker.gateway.evidence import EvidenceDesk
 from broker.gateway.gateway import Gateway
-from broker.gateway.notifying import Notifying, make_notifying
+from broker.gateway.notifying import make_notifying
 from broker.harvest.catalogue import Catalogue
+from broker.house import House
 from broker.identity.agreements.desk import Desk
 from broker.identity.agreements.in_force import InForce
 from broker.identity.callers import Callers
 from broker.identity.provider import Provider as OpenIdProvider
-from broker.identity.secrets import SecretBox, open_box
+from broker.identity.secrets import open_box
 from broker.identity.subjects import subjects_of
 from broker.identity.tokens import token_reader
-from broker.kpi.courier import Courier, make_courier
+from broker.kpi.courier import make_courier
 from broker.kpi.evidence import StoredLedger
 from broker.kpi.programme import Programme
 from broker.loading import FEEDS, Loading
@@ -57,10 +56,8 @@ from broker.store.agreements import Agreements
 from broker.store.contexts import Contexts
 from broker.store.database import Database
 from broker.store.entities import Entities
-from broker.store.entity_maps import EntityMaps
 from broker.store.feed import Feed
 from broker.store.flows_upkeep import upkeep
-from broker.store.ledger_upkeep import ledger_upkeep
 from broker.store.migrate import migrate
 from broker.store.platforms import Platforms
 from broker.store.services import Services as ServiceStore
@@ -68,7 +65,6 @@ from broker.store.temporal_read import EvolutionReads
 from broker.store.temporal_record import record
 from broker.store.temporal_upkeep import temporal_upkeep
 from broker.store.tenants import TenantNames
-from broker.store.usage_rollup import roll_up
 from broker.web.metrics import Metrics
 from broker.web.parts import Parts
 from broker.web.proxied import proxied
@@ -76,69 +72,6 @@ from broker.web.routes import assemble
 from schemas.flow import Provider
 
 log = structlog.get_logger(__name__)
-_SWEEP_SECONDS = 1.0
-_NEWCOMERS_SECONDS = 1.0
-_ROLL_UP_SECONDS = 5.0
-_UPKEEP_SECONDS = 3600.0
-
-
-@dataclass(slots=True)
-class House:
-    """Everything that a process of the gateway holds; opened by `open_house`, closed by `close`."""
-
-    settings: Settings
-    database: Database
-    registry: Registry
-    enrolment: Enrolment
-    looking: Looking
-    callers: Callers
-    contexts: ContextLoader
-    shelf: Shelf
-    tenants: Tenants
-    platforms: Platforms
-    services: ServiceStore
-    agreements: Agreements
-    in_force: InForce
-    issuer: OpenIdProvider
-    desk: Desk
-    entities: Entities
-    settler: Settler
-    gateway: Gateway
-    metrics: Metrics
-    box: SecretBox
-    upstream: Upstream
-    loading: Loading
-    feed: Feed
-    sequencer: Sequencer
-    programme: Programme
-    evidence: EvidenceDesk
-    courier: Courier
-    notifying: Notifying
-    catalogue: Catalogue
-    postgres: PrivatePostgres | None
-    periodics: tuple[Periodic, ...] = ()
-
-    async def missing(self) -> list[str]:
-        """What keeps this worker from answering; empty if nothing does."""
-        return [] if self.settler.available else ["database"]
-
-    async def close(self) -> None:
-        """Settle what waits, then let go of everything, last what others stand on."""
-        for periodic in self.periodics:
-            await periodic.stop()
-        await self.notifying.stop()
-        await self.feed.stop()
-        await self.enrolment.close()
-        await self.settler.drain()
-        await self.in_force.quotas.close()
-        await self.sequencer.stop()
-        await self.registry.close()
-        await self.issuer.close()
-        await self.contexts.close()
-        await self.upstream.close()
-        await self.database.close()
-        if self.postgres is not None:
-            await asyncio.to_thread(self.postgres.release)
 
 
 def guard_of(settings: Settings) -> Guard:
@@ -289,7 +222,7 @@ async def _furnish(
         if settings.sequencer:
             sequencer.start()
         notifying.start()
-        house.periodics = _periodics(house)
+        house.periodics = periodics(house)
         for periodic in house.periodics:
             periodic.start()
     return house
@@ -299,35 +232,6 @@ def _sequencer(settings: Settings, home: Path, url: str) -> Sequencer:
     """Of the ledger; its name and its key are the gateway's own."""
     origin = f"{keys.alias(settings.alias, home)}/ledger"
     return Sequencer(url, origin, lambda: keys.ledger_seeds(settings.ledger_key, home))
-
-
-def _periodics(house: House) -> tuple[Periodic, ...]:
-    """What a process that serves does beside its requests."""
-    database = house.database
-    return (
-        Periodic("expiry", house.entities.sweep, _SWEEP_SECONDS, at_once=True),
-        Periodic("roll-up", partial(roll_up, database), _ROLL_UP_SECONDS),
-        house.courier.periodic,
-        *house.catalogue.periodics,
-        Periodic("newcomers", house.looking.at_newcomers, _NEWCOMERS_SECONDS),
-        Periodic("platforms", partial(_look_after, house), house.settings.probe_interval_s),
-        Periodic("upkeep", partial(_keep_up, database), _UPKEEP_SECONDS),
-    )
-
-
-async def _look_after(house: House) -> None:
-    """Look again at platforms that are not verified, and let go of registrations that have ended."""
-    await house.services.used(house.callers.used())
-    await house.enrolment.remove_expired()
-    house.looking.at_unproven()
-
-
-async def _keep_up(database: Database) -> None:
-    """Make room for the flows of coming months, and let go of what is kept for a while only."""
-    await upkeep(database)
-    await temporal_upkeep(database)
-    await ledger_upkeep(database)
-    await EntityMaps(database).sweep()
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:

@@ -16,7 +16,7 @@ from schemas.errors import BadRequestData
 from schemas.kpi.life import Side
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
     from broker.kpi.rollout import Applied, Rollout
 
 app = typer.Typer(cls=Group, no_args_is_help=True)

@@ -16,7 +16,7 @@ from schemas.catalogue import CatalogueMode
 from schemas.errors import OperationNotSupported
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
     from schemas.catalogue import HarvestStatus
 
 app = typer.Typer(cls=Group, no_args_is_help=True)

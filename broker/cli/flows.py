@@ -15,7 +15,7 @@ from schemas.errors import BadRequestData
 from schemas.flow import Flow
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
 
 Text = str | None
 _PAGE = 1000

@@ -10,7 +10,7 @@ from broker.cli.help_view import Command, Group
 from broker.cli.session import session_of
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
     from schemas.kpi.figures import KpiReport
 
 app = typer.Typer(cls=Group, no_args_is_help=True)

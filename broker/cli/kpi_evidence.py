@@ -13,7 +13,7 @@ from broker.cli.session import session_of
 from schemas.kpi.life import Filing
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
     from broker.metering.ledger.export import Exported
 
 app = typer.Typer(cls=Group)

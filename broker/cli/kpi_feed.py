@@ -15,7 +15,7 @@ from broker.cli.platform_view import cell
 from broker.cli.session import session_of
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
     from broker.store.kpi_feed import Delivery, FeedItem, Hook
 
 app = typer.Typer(cls=Group)

@@ -16,7 +16,7 @@ from schemas.errors import BadRequestData
 from schemas.kpi.life import Filing, Side
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
     from broker.store.kpi_filings import Filed
     from broker.store.projects import Change, KpiVersion
     from schemas.kpi.definition import KpiDefinition

@@ -19,7 +19,7 @@ from schemas.errors import BadRequestData
 from schemas.kpi.life import Filing
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
 
 app = typer.Typer(cls=Group)
 

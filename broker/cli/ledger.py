@@ -18,7 +18,7 @@ from broker.cli.session import session_of
 from schemas.errors import BadRequestData
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
     from broker.metering.ledger.archive import Archived
     from broker.metering.ledger.export import Exported
 

@@ -21,7 +21,7 @@ from broker.demo.home import home_of
 from schemas.errors import BadRequestData, SettingsError
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
     from broker.store.corrections import Correction, Corrections
     from schemas.ledger.note import VerifyingKey
 

@@ -15,7 +15,7 @@ from broker.cli.session import Session, session_of
 from broker.demo.language import clean
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
 
 _KEPT = "%&=+;,:|!~()[].*'$@/?<>\"{}^`\\- "
 

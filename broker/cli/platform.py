@@ -14,7 +14,7 @@ from broker.cli.session import Session, session_of
 from schemas.platform import Mode
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 

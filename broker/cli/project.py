@@ -13,7 +13,7 @@ from broker.cli.platform_view import cell
 from broker.cli.session import Session, session_of
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
     from broker.store.projects import ProjectVersion
 
 app = typer.Typer(cls=Group, no_args_is_help=True)

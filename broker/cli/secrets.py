@@ -12,7 +12,7 @@ from broker.demo.home import home_of
 from broker.settings import load
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 

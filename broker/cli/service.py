@@ -18,7 +18,7 @@ from broker.settings import load
 from schemas.roles import Role
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
     from broker.store.services import Key, Service
 
 app = typer.Typer(cls=Group, no_args_is_help=True)

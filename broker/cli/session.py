@@ -21,7 +21,7 @@ from broker.settings import Settings, load
 from schemas.errors import KakehashiError
 
 if TYPE_CHECKING:
-    from broker.app import House
+    from broker.house import House
 
 T = TypeVar("T")
 _UNSEEN_WIDTH = 130
