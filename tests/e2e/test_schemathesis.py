@@ -122,7 +122,8 @@ class _Run:
             except BaseExceptionGroup as group:
                 for fault in group.exceptions:
                     kind = (operation.label, answer.status_code, type(fault).__name__)
-                    words = f"{operation.label}: {fault}\n{case.as_curl_command()[:1000]}\n{answer.text[:500]}"
+                    said = answer.content[:500].decode(errors="replace")
+                    words = f"{operation.label}: {fault}\n{case.as_curl_command()[:1000]}\n{said}"
                     self.faults.setdefault(kind, words)
 
         ask()

@@ -26,6 +26,7 @@ class FeedForm(StrEnum):
     CSV = "csv"
 
 
+_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
 _Form = Annotated[FeedForm, Query(description="json or csv")]
 
 
@@ -33,7 +34,9 @@ def routes(programme: Programme, feed: KpiFeed, pusher: Pusher, access: KpiAcces
     router = APIRouter(prefix="/kpi", tags=["programme"])
     known, office = [Depends(access.anybody)], [Depends(access.secretariat)]
 
-    @router.get("/feed", summary="Figures and filings since a cursor / 指標フィード", dependencies=known)
+    @router.get(
+        "/feed", summary="Figures and filings since a cursor / 指標フィード", dependencies=known, responses=_CSV
+    )
     async def items(
         request: Request,
         cursor: Annotated[str, Query(max_length=20, description="From Kakehashi-Next-Cursor")] = "0",
@@ -83,7 +86,9 @@ def routes(programme: Programme, feed: KpiFeed, pusher: Pusher, access: KpiAcces
         """They are due at once."""
         return _json({"revived": await feed.revive(_id(hook))})
 
-    @router.get("/public", summary="Public statistics of a month / 公開統計", openapi_extra={"security": []})
+    @router.get(
+        "/public", summary="Public statistics of a month / 公開統計", responses=_CSV, openapi_extra={"security": []}
+    )
     async def public(
         month: Annotated[str | None, Query(description="2026-11; the last whole one if not given")] = None,
         format: _Form = FeedForm.JSON,

@@ -29,6 +29,9 @@ _Year = Annotated[int | None, Query(ge=2000, le=2999, description="Fiscal year (
 _AsOf = Annotated[date | None, Query(description="Last day (Japan time) that counts")]
 _Format = Annotated[ReportForm, Query(description="json, csv, xlsx or pdf")]
 _Lang = Annotated[Language, Query(description="ja or en; JSON has both")]
+_REPORT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media.partition(";")[0]: {} for media in MEDIA.values() if media != MEDIA[ReportForm.JSON]}}
+}
 _PROJECT = {
     "id": "p-toyosu",
     "name_ja": "豊洲 避難所ナビ",
@@ -133,7 +136,7 @@ def routes(programme: Programme, access: KpiAccess) -> APIRouter:
         await programme.enter(project, kpi, period, read_entry(document), by.actor)
         return Response(status_code=204)
 
-    @router.get("/{project}/report", summary="The report of a year, as it is now / 報告書")
+    @router.get("/{project}/report", summary="The report of a year, as it is now / 報告書", responses=_REPORT)
     async def report(
         request: Request,
         project: str,
@@ -206,7 +209,7 @@ def kpi_routes(programme: Programme, access: KpiAccess) -> APIRouter:
         """After the KPIs of the guidebook of the Digital Agency."""
         return _json([dump(one) for one in LIBRARY])
 
-    @router.get("/joint", summary="All projects side by side / 合同会資料")
+    @router.get("/joint", summary="All projects side by side / 合同会資料", responses=_REPORT)
     async def joint(
         year: _Year = None, as_of: _AsOf = None, format: _Format = ReportForm.JSON, lang: _Lang = Language.JA
     ) -> Response:

@@ -48,6 +48,7 @@ _OF_SERVICES = frozenset({"metering", "agreements"})
 _ALWAYS = (400, 401, 403, 503)
 _OF_PATHS = (404,)
 _OF_CHANGES = (409, 413, 422)
+_OF_ADDRESSES = (414,)
 
 
 class DocumentedApp(FastAPI):
@@ -107,7 +108,7 @@ def _faults_of(told: Operation) -> tuple[int, ...]:
     """Those that it names, and those that come with what it takes, whatever it does."""
     faults = set(told.faults)
     if told.parameters:
-        faults.add(400)
+        faults |= {400, 414}
     if "NGSILD-Tenant" in told.parameters and not told.path.startswith(_TENANTLESS):
         faults.add(404)
     if "Idempotency-Key" in told.parameters:
@@ -165,7 +166,10 @@ def _content(content: Content) -> Json:
 
 
 def _all_faults() -> list[int]:
-    return sorted({status for told in OPERATIONS for status in _faults_of(told)} | {*_ALWAYS, *_OF_PATHS, *_OF_CHANGES})
+    return sorted(
+        {status for told in OPERATIONS for status in _faults_of(told)}
+        | {*_ALWAYS, *_OF_PATHS, *_OF_CHANGES, *_OF_ADDRESSES}
+    )
 
 
 def _problems(statuses: tuple[int, ...], *, ngsi_ld: bool) -> Json:
@@ -180,8 +184,8 @@ def _problem(status: int, ngsi_ld: bool) -> Json:
     if status in (411, 415):
         # clause 6.3.4: without a body
         return {"description": HTTPStatus(status).phrase}
-    # clause 5.5.3: plain JSON, unless who asks names the other
-    media = (Media.JSON, Media.PROBLEM) if ngsi_ld else (Media.PROBLEM,)
+    # clause 5.5.3: plain JSON, unless who asks names the other; and for what is refused before its path is known
+    media = (Media.JSON, Media.PROBLEM) if ngsi_ld or status in _OF_ADDRESSES else (Media.PROBLEM,)
     return {
         "description": HTTPStatus(status).phrase,
         "content": {str(m): {"schema": {"$ref": _COMPONENTS + "Problem"}} for m in media},
@@ -201,6 +205,8 @@ def _complete(operation: Json, *, has_hole: bool, changes: bool) -> None:
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
     faults = _ALWAYS + (_OF_PATHS if has_hole else ()) + (_OF_CHANGES if changes else ())
+    if operation.get("parameters"):
+        faults += _OF_ADDRESSES
     for status, problem in _problems(faults, ngsi_ld=False).items():
         responses.setdefault(status, problem)
 

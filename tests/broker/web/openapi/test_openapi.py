@@ -200,6 +200,29 @@ async def test_a_checkpoint_that_is_not_there_yet_is_described(client: httpx2.As
         assert "404" in paths[path]["get"]["responses"]
 
 
+async def test_an_address_may_be_too_long_wherever_it_takes_something(client: httpx2.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    for path, item in paths.items():
+        for method, operation in item.items():
+            if operation.get("parameters"):
+                assert "414" in operation["responses"], (method, path)
+
+
+async def test_the_forms_of_a_report_are_described(client: httpx2.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    for path in ("/kpi/joint", "/projects/{project}/report"):
+        told = set(paths[path]["get"]["responses"]["200"]["content"])
+        assert {"application/json", "text/csv", "application/pdf"} < told, path
+    for path in ("/kpi/feed", "/kpi/public"):
+        assert "text/csv" in paths[path]["get"]["responses"]["200"]["content"], path
+    for form in ("json", "csv", "xlsx", "pdf"):
+        answer = await client.get("/kpi/joint", params={"format": form})
+        assert (
+            answer.headers["content-type"].partition(";")[0]
+            in paths["/kpi/joint"]["get"]["responses"]["200"]["content"]
+        )
+
+
 async def test_the_application_serves_it_without_the_internet() -> None:
     app = DocumentedApp(title="Kakehashi", version="1")
 
@@ -211,7 +234,7 @@ async def test_the_application_serves_it_without_the_internet() -> None:
         document = (await client.get("/openapi.json")).json()
         assert faults(document) == []
         responses = document["paths"]["/platforms"]["get"]["responses"]
-        assert set(responses) == {"200", "400", "401", "403", "503"}
+        assert set(responses) == {"200", "400", "401", "403", "414", "503"}
         assert "HTTPValidationError" not in str(document)
         for lang, words in (("ja", ("パラメータ", "一覧")), ("en", ("Parameters", "List"))):
             page = (await client.get("/docs", headers={"accept-language": lang})).text
