@@ -47,7 +47,15 @@ def test_every_help_text_is_used() -> None:
 
 @pytest.mark.parametrize("language", list(Language))
 @pytest.mark.parametrize(("path", "command"), ALL, ids=lambda v: "-".join(v) if isinstance(v, tuple) else "")
-def test_help(path: tuple[str, ...], command: Any, language: Language, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help(
+    path: tuple[str, ...],
+    command: Any,
+    language: Language,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # wide enough that no name of an option is broken into the text beside it
+    monkeypatch.setenv("COLUMNS", "200")
     with pytest.raises(SystemExit) as ended:
         ROOT.main(args=[*path, "--help"], prog_name="kakehashi", obj=Session(language))
     assert ended.value.code == 0
