@@ -45,6 +45,7 @@ from broker.metering.ledger.sequencer import Sequencer
 from broker.metering.settle import Settler
 from broker.registry.answers import Room
 from broker.registry.conflicts import refuse_conflict
+from broker.registry.counting import Counting
 from broker.registry.enrolment import Enrolment
 from broker.registry.looking import Looking
 from broker.registry.registry import LOCAL_ID, Registry
@@ -61,6 +62,7 @@ from broker.store.flows_upkeep import upkeep
 from broker.store.migrate import migrate
 from broker.store.platforms import Platforms
 from broker.store.services import Services as ServiceStore
+from broker.store.source_counters import SourceCounters
 from broker.store.temporal_read import EvolutionReads
 from broker.store.temporal_record import record
 from broker.store.temporal_upkeep import temporal_upkeep
@@ -186,6 +188,7 @@ async def _furnish(
         registry=registry,
         enrolment=enrolment,
         looking=Looking(registry.sources, enrolment.probe_later),
+        counting=Counting(SourceCounters(database), registry.sources),
         callers=callers,
         contexts=contexts,
         shelf=shelf,
@@ -248,6 +251,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
                     Parts(
                         gateway=house.gateway,
                         enrolment=house.enrolment,
+                        counting=house.counting,
                         registry=house.registry,
                         callers=house.callers,
                         contexts=house.contexts,

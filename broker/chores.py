@@ -15,6 +15,7 @@ from broker.store.usage_rollup import roll_up
 
 _SWEEP_SECONDS = 1.0
 _NEWCOMERS_SECONDS = 1.0
+_COUNTERS_SECONDS = 1.0
 _ROLL_UP_SECONDS = 5.0
 _UPKEEP_SECONDS = 3600.0
 
@@ -28,6 +29,7 @@ def periodics(house: House) -> tuple[Periodic, ...]:
         house.courier.periodic,
         *house.catalogue.periodics,
         Periodic("newcomers", house.looking.at_newcomers, _NEWCOMERS_SECONDS),
+        Periodic("counters", house.counting.write, _COUNTERS_SECONDS),
         Periodic("platforms", partial(_look_after, house), house.settings.probe_interval_s),
         Periodic("upkeep", partial(_keep_up, database), _UPKEEP_SECONDS),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from adapters.upstream import Upstream
@@ -24,6 +25,7 @@ from broker.kpi.programme import Programme
 from broker.loading import Loading
 from broker.metering.ledger.sequencer import Sequencer
 from broker.metering.settle import Settler
+from broker.registry.counting import Counting
 from broker.registry.enrolment import Enrolment
 from broker.registry.looking import Looking
 from broker.registry.registry import Registry
@@ -36,6 +38,7 @@ from broker.store.feed import Feed
 from broker.store.platforms import Platforms
 from broker.store.services import Services as ServiceStore
 from broker.web.metrics import Metrics
+from schemas.errors import StoreUnavailable
 
 
 @dataclass(slots=True)
@@ -47,6 +50,7 @@ class House:
     registry: Registry
     enrolment: Enrolment
     looking: Looking
+    counting: Counting
     callers: Callers
     contexts: ContextLoader
     shelf: Shelf
@@ -85,6 +89,8 @@ class House:
         await self.notifying.stop()
         await self.feed.stop()
         await self.enrolment.close()
+        with contextlib.suppress(StoreUnavailable):
+            await self.counting.write()
         await self.settler.drain()
         await self.in_force.quotas.close()
         await self.sequencer.stop()

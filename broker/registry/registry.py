@@ -143,7 +143,10 @@ class Registry:
                 current[platform.id] = known
                 continue
             try:
-                current[platform.id] = await self._open(platform, credentials.get(platform.id))
+                opened = current[platform.id] = await self._open(platform, credentials.get(platform.id))
+                if known is not None:
+                    # what was sent to it was sent to it, and answers that are under way count there
+                    opened.tally = known.tally
             except KakehashiError as e:
                 broken[platform.id] = e.detail
                 log.error("platform_not_usable", platform=platform.id, reason=e.detail)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
 
 from adapters.contract import Adapter
 from adapters.exchange import Access
@@ -51,7 +50,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Source:
-    """Lives as long as its registration's version. `access` holds the credential and is never shown."""
+    """Lives as long as its registration's version, its tally longer. `access` holds the credential, never shown."""
 
     platform: Platform
     adapter: Adapter
@@ -98,16 +97,6 @@ class Source:
             elif (given := headers.get(name.encode())) is not None:
                 found[name] = given.decode("latin-1")
         return found
-
-    def counters(self) -> dict[str, Any]:
-        """Table 5.2.9-2: what this worker has sent to the source, and what came of it."""
-        told: dict[str, Any] = {"timesSent": self.tally.asked, "timesFailed": self.tally.failed}
-        last, fault = self.tally.last_success, self.tally.last_failure
-        told["status"] = "failed" if fault is not None and (last is None or fault > last) else "ok"
-        for name, at in (("lastSuccess", last), ("lastFailure", fault)):
-            if at is not None:
-                told[name] = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return told
 
 
 def conveyed_by(platform: Platform) -> tuple[tuple[str, str], ...]:

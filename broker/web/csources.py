@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,8 +10,8 @@ from urllib.parse import quote
 
 import orjson
 
+from broker.registry.counting import Counting
 from broker.registry.enrolment import Enrolment
-from broker.registry.registry import Registry
 from broker.registry.source import expired
 from broker.web.endpoint import Call, Headers, Reply
 from broker.web.negotiation import PLAIN, Media, choose
@@ -34,9 +35,9 @@ _PATH = "/ngsi-ld/v1/csourceRegistrations/"
 class ContextSources:
     """The handlers. Changing needs the key of the administration; reading any key."""
 
-    def __init__(self, enrolment: Enrolment, registry: Registry, reader: Reader) -> None:
+    def __init__(self, enrolment: Enrolment, counting: Counting, reader: Reader) -> None:
         self._enrolment = enrolment
-        self._registry = registry
+        self._counting = counting
         self._reader = reader
 
     async def create(self, call: Call) -> Reply:
@@ -66,8 +67,7 @@ class ContextSources:
             headers.append((b"ngsild-results-count", str(len(found)).encode()))
         more = query.offset + query.limit < len(found)
         headers += page_links(call, offset=query.offset, limit=query.limit, more=more, media=media)
-        rows = [self._shown(p, context, sys_attrs=asked.sys_attrs) for p in page]
-        return _answer(rows, context, media, headers)
+        return _answer(await self._shown(page, context, sys_attrs=asked.sys_attrs), context, media, headers)
 
     async def retrieve(self, call: Call) -> Reply:
         """One registration."""
@@ -80,7 +80,8 @@ class ContextSources:
                 raise InvalidRequest("the operation has no such parameter", field=name[:80], clause="6.3.20")
         flag(params, "local")
         sys_attrs = "sysAttrs" in options_of(params, "sysAttrs")
-        return _answer(self._shown(await self._own(call), context, sys_attrs=sys_attrs), context, media, [])
+        (shown,) = await self._shown([await self._own(call)], context, sys_attrs=sys_attrs)
+        return _answer(shown, context, media, [])
 
     async def update(self, call: Call) -> Reply:
         """`PATCH`: members that are given replace those that are there; null takes one away."""
@@ -110,11 +111,10 @@ class ContextSources:
             raise NotFound("no such registration", field="id", value=given, clause="5.9.3")
         return platform
 
-    def _shown(self, platform: Platform, context: Context, *, sys_attrs: bool) -> dict[str, Any]:
-        """With what this worker has sent to the source, if it has sent anything (table 5.2.9-2)."""
-        shown = to_registration(platform, context, sys_attrs=sys_attrs)
-        source = self._registry.source(platform.id)
-        return shown if source is None or not source.tally.asked else shown | source.counters()
+    async def _shown(self, platforms: Sequence[Platform], context: Context, *, sys_attrs: bool) -> list[dict[str, Any]]:
+        """With what was sent to the sources, if anything was (table 5.2.9-2)."""
+        counters = await self._counting.counters([p.id for p in platforms])
+        return [to_registration(p, context, sys_attrs=sys_attrs) | counters.get(p.id, {}) for p in platforms]
 
 
 def _changed(platform: Platform, fragment: dict[str, Any], context: Context) -> Platform:

@@ -16,6 +16,7 @@ from broker.identity.callers import Callers
 from broker.identity.secrets import SecretBox
 from broker.kpi.programme import Programme
 from broker.kpi.push import Pusher
+from broker.registry.counting import Counting
 from broker.registry.enrolment import Enrolment
 from broker.registry.registry import Registry
 from broker.registry.tenants import Tenants
@@ -31,6 +32,7 @@ class Parts:
 
     gateway: Gateway
     enrolment: Enrolment
+    counting: Counting
     registry: Registry
     callers: Callers
     contexts: ContextLoader

@@ -93,7 +93,7 @@ def assemble(parts: Parts) -> list[BaseRoute]:
     provision, attributes, batches = Provision(writer), Attributes(writer), Batches(writer)
     once = Once(parts.settings.max_body_bytes).of
     purge = Purge(writer, parts.gateway, entity_maps)
-    sources = ContextSources(parts.enrolment, parts.registry, reader)
+    sources = ContextSources(parts.enrolment, parts.counting, reader)
     health = Health(parts.metrics, parts.missing)
     stored = StoredContexts(parts.shelf, parts.contexts, reader)
     info = Info(parts.gateway.alias, reader)

@@ -37,3 +37,42 @@ def test_a_write_through_one_worker_ends_what_another_one_keeps(gateway: Gateway
     finally:
         here.close()
         there.close()
+
+
+def test_counters_of_a_registration_are_those_of_all_workers(gateway: Gateway, sibling: Gateway) -> None:
+    here, there = Node(gateway), Node(gateway)
+    workers = (gateway, sibling)
+    answered = []
+
+    def ask(worker: Gateway) -> bool:
+        status = worker.client.get(ONE, headers=here.headers).status_code
+        answered.append(status)
+        return status == 200
+
+    try:
+        assert there.create(room(heat=20)).status_code == 201
+        location = f"/ngsi-ld/v1/csourceRegistrations/{here.register(there)}"
+
+        def told() -> list[dict[str, object]]:
+            return [worker.client.get(location, headers=here.headers).json() for worker in workers]
+
+        for worker in workers:
+            here.wait(lambda worker=worker: ask(worker), 30)
+            assert ask(worker)
+        sent = answered.count(200)
+        assert sent >= 4
+        here.wait(lambda: [one.get("timesSent") for one in told()] == [sent, sent], 30)
+        # the registration is another version of itself now, and is counted on
+        renamed = gateway.client.patch(location, json={"registrationName": "renamed"}, headers=here.headers)
+        assert renamed.status_code == 204
+        here.wait(lambda: all(one["registrationName"] == "renamed" for one in told()), 30)
+        assert ask(gateway)
+        sent = answered.count(200)
+        here.wait(lambda: [one.get("timesSent") for one in told()] == [sent, sent], 30)
+        for one in told():
+            assert (one["timesFailed"], one["status"]) == (0, "ok")
+            assert "lastSuccess" in one
+            assert "lastFailure" not in one
+    finally:
+        here.close()
+        there.close()
