@@ -70,14 +70,19 @@ async def federate(
         # the source keeps its count to itself: count what it has
         plan = make_plan(query.alter(limit=max_collect, offset=0, count=False), sources, max_collect=max_collect)
         plan = Plan(query, plan.steps, plan.residual, False, plan.whole)
-        collected = await execute(plan.steps, limits)
+        collected = await execute(plan.steps, _left(limits, began))
     again = False
     if len(collected) > 1:
-        left = msgspec.structs.replace(limits, budget_s=limits.budget_s - (monotonic() - began), maps=None)
+        left = msgspec.structs.replace(_left(limits, began), maps=None)
         again = await asked_again(plan, collected, left, on_page=not plan.residual.filters and query.order is None)
         if again and reducing:
             reduce(collected, query, owners if divided else None)
     return finish(plan, collected, build=build, max_collect=max_collect, again=again)
+
+
+def _left(limits: Limits, began: float) -> Limits:
+    """What a later round has: all of them share one budget."""
+    return msgspec.structs.replace(limits, budget_s=max(limits.budget_s - (monotonic() - began), 0.0))
 
 
 def _uncounted(collected: Sequence[Collected]) -> bool:
