@@ -1,7 +1,7 @@
 """`make bench`: three loopback sources, the gateway with metering on, JSON out. See `--help`.
 
-The gateway is pinned to the first processor, sources and load to the others, where the machine has several. Figures of
-a shared machine drift: compare ratios and CPU, not wall times, and run it more than once.
+The gateway is pinned to the first processor, its PostgreSQL to none, sources and load to the others, where the machine
+has several. Figures of a shared machine drift: compare ratios and CPU, not wall times, and run it more than once.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx2
 
+from tests.benchmarks.processes import unpin_database
+
 
 def free_port() -> int:
     with socket.socket() as s:
@@ -54,14 +56,15 @@ def wait_for(url: str, seconds: float = 40.0) -> None:
 
 @contextlib.contextmanager
 def gateway(home: Path, **settings: str) -> Iterator[tuple[str, int]]:
-    """URL and pid of a gateway with metering on; equal questions at the same time are asked each for itself unless
-    `settings` say otherwise, so that what is measured is the federation."""
+    """URL and pid of a gateway with metering on, its PostgreSQL beside it on all processors. Equal questions at the
+    same time are asked each for itself unless `settings` say otherwise, so that what is measured is the federation."""
     port = free_port()
     given = {"home": str(home), "access": "open", "log_level": "warning", "coalesce": "false", **settings}
     environment = {f"KAKEHASHI_{name.upper()}": value for name, value in given.items()}
     command = ("-m", "broker", "serve", "--port", str(port))
     with process(sys.executable, *command, core=0, env=environment) as pid:
         wait_for(f"http://127.0.0.1:{port}/health/ready")
+        unpin_database(pid)
         yield f"http://127.0.0.1:{port}", pid
 
 

@@ -10,12 +10,26 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 def tree(pid: int) -> list[int]:
     """The process and its children, without a database."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            if Path(f"/proc/{child}/comm").read_text().strip() != "postgres":
-                found += tree(int(child))
-    return found
+    return [pid, *(one for child in _children(pid) if not _is_database(child) for one in tree(child))]
+
+
+def unpin_database(pid: int) -> None:
+    """Let the PostgreSQL below a process that is kept on one processor run on all of them."""
+    for child in _children(pid):
+        if _is_database(child):
+            for one in (child, *_children(child)):
+                os.sched_setaffinity(one, range(os.cpu_count() or 1))
+        else:
+            unpin_database(child)
+
+
+def _children(pid: int) -> list[int]:
+    found = [task.read_text().split() for task in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for children in found for child in children]
+
+
+def _is_database(pid: int) -> bool:
+    return Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
 
 
 def cpu_seconds(pid: int) -> float:
@@ -25,8 +39,7 @@ def cpu_seconds(pid: int) -> float:
 
 def database_seconds(postmaster: int) -> float:
     """The same of a PostgreSQL and its children, those that have ended left out."""
-    children = [int(child) for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()]
-    return _spent([postmaster, *children])
+    return _spent([postmaster, *_children(postmaster)])
 
 
 def _spent(pids: list[int]) -> float:
