@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from gateway import Gateway, Space, fresh_database, settings
+from nodes import Node
 from sources import Host
 
 
@@ -32,3 +33,19 @@ def space(gateway: Gateway) -> Iterator[Space]:
     opened = Space(gateway)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def here(gateway: Gateway) -> Iterator[Node]:
+    """A gateway of its own kind: a tenant of the one that runs."""
+    node = Node(gateway)
+    yield node
+    node.close()
+
+
+@pytest.fixture
+def there(gateway: Gateway) -> Iterator[Node]:
+    """Another one, for `here` to register."""
+    node = Node(gateway)
+    yield node
+    node.close()

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from gateway import Gateway
 from nodes import REGISTRATIONS, TEMPORAL, Json, Node
 
 EVOLUTIONS = "/ngsi-ld/v1/temporal/entities"
 ID = "urn:ngsi-ld:Room:1"
 ONE = f"{EVOLUTIONS}/{ID}"
 HEAT = {"information": [{"entities": [{"id": ID, "type": "Room"}], "propertyNames": ["heat"]}]}
-
-
-@pytest.fixture
-def here(gateway: Gateway) -> Iterator[Node]:
-    node = Node(gateway)
-    yield node
-    node.close()
-
-
-@pytest.fixture
-def there(gateway: Gateway) -> Iterator[Node]:
-    node = Node(gateway)
-    yield node
-    node.close()
 
 
 def at(value: Any, minute: int, **more: Any) -> Json:

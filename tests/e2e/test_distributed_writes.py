@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -18,20 +17,6 @@ ONE = f"{ENTITIES}/{ID}"
 OPERATIONS = "/ngsi-ld/v1/entityOperations"
 CORE_URL = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.8.jsonld"
 NOBODY = "http://127.0.0.1:9"
-
-
-@pytest.fixture
-def here(gateway: Gateway) -> Iterator[Node]:
-    node = Node(gateway)
-    yield node
-    node.close()
-
-
-@pytest.fixture
-def there(gateway: Gateway) -> Iterator[Node]:
-    node = Node(gateway)
-    yield node
-    node.close()
 
 
 # --- create ----------------------------------------------------------------------------------------------------------

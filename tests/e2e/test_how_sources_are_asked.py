@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
-import pytest
-from gateway import ENTITIES, Gateway
+from gateway import ENTITIES
 from nodes import Node, room
 from sources import Host
 
@@ -18,13 +16,6 @@ ID = room()["id"]
 THEIRS = {"@context": {"Zimmer": CORE.expand("Room"), "waerme": CORE.expand("heat")}}
 CORE_18 = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.8.jsonld"
 JSON = {"content-type": "application/json"}
-
-
-@pytest.fixture
-def here(gateway: Gateway) -> Iterator[Node]:
-    node = Node(gateway)
-    yield node
-    node.close()
 
 
 class Source:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from gateway import ENTITIES, Gateway, Space
+from gateway import ENTITIES, Space
 from nodes import Node
 from sources import Host, NgsiLdSource
 
@@ -24,20 +22,6 @@ def names(answer: Any) -> str:
     assert answer.status_code in (200, 201), answer.text
     assert "ngsild-warning" not in answer.headers, answer.headers["ngsild-warning"]
     return "".join(entity["id"][-1] for entity in answer.json())
-
-
-@pytest.fixture
-def here(gateway: Gateway) -> Iterator[Node]:
-    node = Node(gateway)
-    yield node
-    node.close()
-
-
-@pytest.fixture
-def there(gateway: Gateway) -> Iterator[Node]:
-    node = Node(gateway)
-    yield node
-    node.close()
 
 
 def filled(here: Node, there: Node) -> str:

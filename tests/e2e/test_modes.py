@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,20 +16,6 @@ from adapters.testing.serving import Reply, Request
 ID = room()["id"]
 ONE = f"{ENTITIES}/{ID}"
 ROOMS = [{"entities": [{"type": "Room"}], "propertyNames": ["heat"]}]
-
-
-@pytest.fixture
-def here(gateway: Gateway) -> Iterator[Node]:
-    node = Node(gateway)
-    yield node
-    node.close()
-
-
-@pytest.fixture
-def there(gateway: Gateway) -> Iterator[Node]:
-    node = Node(gateway)
-    yield node
-    node.close()
 
 
 def listed(node: Node, **params: Any) -> list[dict[str, Any]]:
