@@ -26,7 +26,7 @@ async def migrate(url: str) -> None:
     # Alembic and SQLAlchemy weigh some 27 MB, which a process that finds its schema there need not carry.
     from broker.store.upgrade import upgrade
 
-    await upgrade(url)
+    await upgrade(url, LOCK)
     await _key(url)
 
 

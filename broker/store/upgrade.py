@@ -12,17 +12,16 @@ from sqlalchemy.exc import DBAPIError
 
 from broker.store.database import store_errors
 from broker.store.engine import make_engine
-from broker.store.migrate import LOCK
 from schemas.errors import SettingsError, StoreUnavailable
 
 
-async def upgrade(url: str) -> None:
-    """Errors as of `migrate`."""
+async def upgrade(url: str, lock: int) -> None:
+    """One process at a time does it: under the advisory lock `lock`. Errors as of `migrate`."""
     engine = make_engine(url, pool_size=1)
     try:
         with store_errors():
             async with engine.begin() as connection:
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock})
                 await connection.run_sync(_upgrade)
     except CommandError as error:
         raise SettingsError(
