@@ -24,15 +24,18 @@ class Counting:
     async def write(self) -> None:
         """What was not written down yet. StoreUnavailable leaves it for the next time."""
         async with self._lock:
-            news = {name: tally for name, tally in self._tallies().items() if self._news(name, tally)}
-            marks = {name: (tally, tally.asked, tally.failed) for name, tally in news.items()}
+            tallies = self._tallies()
+            since = {name: self._since(name, tally) for name, tally in tallies.items()}
+            marks = {name: (tally, tally.asked, tally.failed) for name, tally in tallies.items()}
+            news = {name: one for name, one in since.items() if one.sent or one.failed}
             if news:
-                await self._store.add({name: self._since(name, tally) for name, tally in news.items()})
-            current = self._tallies()
-            self._written = {name: mark for name, mark in (self._written | marks).items() if name in current}
+                await self._store.add(news)
+            self._written = marks
 
     async def counters(self, platforms: Collection[str]) -> dict[str, dict[str, Any]]:
         """The members of a registration that tell of it, by platform; none of those that nothing was sent to."""
+        if not platforms:
+            return {}
         async with self._lock:
             known = await self._store.of(platforms)
             here = self._tallies()
@@ -47,10 +50,6 @@ class Counting:
 
     def _tallies(self) -> dict[str, Tally]:
         return {source.id: source.tally for source in self._sources() if source.network}
-
-    def _news(self, name: str, tally: Tally) -> bool:
-        one = self._since(name, tally)
-        return bool(one.sent or one.failed)
 
     def _since(self, name: str, tally: Tally) -> Counted:
         written, asked, failed = self._written.get(name, (tally, 0, 0))
