@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import quote
@@ -24,15 +25,16 @@ from schemas.ngsi_ld.discovery import (
 from schemas.platform import Platform
 
 
-class Describes:
+class Describes(ABC):
     """The questions of `adapters.contract.Describing`, for an adapter that knows how to get something."""
 
     platform: Platform
     root: str
     prefix: str
 
+    @abstractmethod
     def get(self, url: str, context: Context, ctx: SourceContext) -> Awaitable[Answer]:
-        raise NotImplementedError
+        """What stands at an address of the platform, asked in a @context."""
 
     async def attributes_of_types(self, ctx: SourceContext) -> dict[str, list[str]]:
         return table_in(_rows(await self._told("/types", ctx, details=True)), "attributeNames")
